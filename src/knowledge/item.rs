@@ -1,0 +1,103 @@
+//! The nouns of a knowledge folder: brand, fact, example, item.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+/// Everything that a knowledge folder holds.
+#[derive(Debug, Clone, Default)]
+pub struct Knowledge {
+    /// The brands, sorted by id.
+    pub brands: Vec<Brand>,
+}
+
+/// What is to be named, with the items that may be told about it.
+#[derive(Debug, Clone)]
+pub struct Brand {
+    /// The folder's name: what routes, headers and logs call the brand.
+    pub id: String,
+    /// The canonical spelling.
+    pub name: String,
+    /// Other spellings, and names of its products, that count as the brand.
+    pub aliases: Vec<String>,
+    /// Names of others that a mention is compared with.
+    pub competitors: Vec<String>,
+    /// BCP 47 language tags that the brand speaks; empty means any.
+    pub languages: Vec<String>,
+    /// Words and phrases: a turn that holds one of them gets nothing.
+    pub never: Vec<String>,
+    /// The text of a disclosure footer, where the brand wants one.
+    pub disclosure: Option<String>,
+    /// Its facts and examples, sorted by id. Items outside their validity are still here.
+    pub items: Vec<Arc<Item>>,
+}
+
+/// A fact or an example: the unit that is searched and injected, never cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Stable and unique over all brands: `brand/file#heading-slug` or `brand/explicit-id`.
+    pub id: String,
+    /// What is said.
+    pub body: Body,
+    /// Free labels.
+    pub tags: Vec<String>,
+    /// Where the statement comes from, usually a URL.
+    pub source: Option<String>,
+    /// BCP 47 language tag, where stated.
+    pub language: Option<String>,
+    /// When it may be told.
+    pub validity: Validity,
+    /// Told at the start of every conversation under the placement `lead`.
+    pub pinned: bool,
+    /// Who may be told; empty means everybody.
+    pub audience: Vec<String>,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// What an item says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A short statement.
+    Fact {
+        /// Its own heading.
+        title: String,
+        /// The headings above it, outermost first.
+        context: Vec<String>,
+        /// The statement.
+        text: String,
+    },
+    /// The input-output pair of in-context learning.
+    Example {
+        /// What a user would ask.
+        question: String,
+        /// What the assistant should answer.
+        answer: String,
+    },
+}
+
+/// A half-open span of time, `[from, until)`; an absent bound is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Validity {
+    /// First instant at which the item may be told.
+    pub from: Option<Timestamp>,
+    /// First instant at which it may no longer be told.
+    pub until: Option<Timestamp>,
+}
+
+impl Validity {
+    /// Whether the item may be told at `now`.
+    pub fn contains(&self, now: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// The place in the knowledge folder that an item was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Path relative to the knowledge folder.
+    pub file: PathBuf,
+    /// Line of its heading, question, row or entry, from 1.
+    pub line: usize,
+}
