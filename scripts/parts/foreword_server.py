@@ -1,0 +1,39 @@
+"""Starts `foreword serve` in front of an upstream, on ports of the system's choice, and waits until it is ready."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from processes import Child, Children, ProcessError
+
+ROOT = Path(__file__).resolve().parents[2]
+# Long enough for embedding all knowledge once with a slow, unoptimised binary.
+READY_SECONDS = 180
+
+
+@dataclass
+class ForewordServer:
+    """A running proxy: the address that clients use (with /v1) and the admin listener's."""
+
+    child: Child
+    base_url: str
+    admin_url: str
+
+
+def binary_named_by_environment() -> Path:
+    """FOREWORD_BIN, else the development build of this checkout."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
+    return ROOT / (os.environ.get("FOREWORD_BIN") or target / "debug/foreword")
+
+
+def start(children: Children, binary: Path, upstream_url: str) -> ForewordServer:
+    if not os.access(binary, os.X_OK):
+        raise ProcessError(f"there is no foreword at {binary}; run `cargo build` or name one with FOREWORD_BIN")
+    anywhere = "127.0.0.1:0"
+    command = [str(binary), "serve", "--config", "foreword.toml", "--upstream", upstream_url]
+    child = children.start("foreword", [*command, "--listen", anywhere, "--admin", anywhere], cwd=ROOT)
+    address = r"(http://[^\s\"',]+)"
+    listening = child.wait_for_line(rf"listening on\W+{address}", READY_SECONDS)[1].rstrip("/.")
+    admin = child.wait_for_line(rf"admin on\W+{address}", READY_SECONDS)[1].rstrip("/.")
+    child.wait_until_ready(f"{admin}/readyz", READY_SECONDS)
+    return ForewordServer(child, f"{listening}/v1", admin)
