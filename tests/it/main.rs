@@ -1,1 +1,5 @@
 //! Every test that needs more than one unit: one binary, one file a feature.
+
+mod invariants;
+mod support;
+mod wire;
