@@ -1,0 +1,216 @@
+//! The commands as a person runs them: the real binary, its messages and exit codes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::support::proxy::Site;
+
+fn foreword(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foreword"));
+    command.current_dir(folder).args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command
+}
+
+fn output(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = foreword(folder, arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+fn site() -> Site {
+    let site = Site::new();
+    site.write("foreword.toml", "[retrieval]\nmodel = \"off\"\n");
+    site
+}
+
+#[test]
+fn help_teaches_and_wrong_arguments_are_exit_code_2() {
+    let site = site();
+    for (arguments, code, said) in [
+        (vec!["--help"], 0, "Point your chatbot's base URL"),
+        (vec!["serve", "--help"], 0, "curl"),
+        (vec!["--version"], 0, "foreword 0"),
+        (vec!["srve"], 2, "serve"),
+        (vec![], 2, "Usage"),
+        (vec!["explain"], 2, "QUESTION"),
+        (vec!["serve"], 2, "no upstream is configured"),
+        (vec!["serve", "--upstream", "ftp://x"], 2, "upstream.url"),
+        (vec!["serve", "--upstream", "http://x/v1", "--listen", "0.0.0.0:0"], 2, "allow_unauthenticated"),
+        (vec!["serve", "--upstream", "http://x/v1", "--admin", "0.0.0.0:0"], 2, "loopback"),
+        (vec!["check", "--config", "absent.toml"], 2, "foreword init"),
+        (vec!["check", "--knowledge", "absent"], 2, "cannot be read"),
+    ] {
+        let (found, stdout, stderr) = output(site.folder.path(), &arguments);
+        assert_eq!(found, code, "{arguments:?}\n{stdout}{stderr}");
+        assert!(format!("{stdout}{stderr}").contains(said), "{arguments:?}\n{stdout}{stderr}");
+    }
+}
+
+#[test]
+fn check_reports_all_problems_at_once_with_their_places() {
+    let site = site();
+    assert_eq!(output(site.folder.path(), &["check"]), (0, "sound\n".to_owned(), String::new()));
+    site.write("foreword.toml", "[retrieval]\nmodel = \"off\"\ndeadlin = \"5s\"\nqueue = 0\n[serve]\nlisten = \"x\"\n");
+    let (code, stdout, stderr) = output(site.folder.path(), &["check"]);
+    assert_eq!((code, stdout.as_str()), (2, "not sound: 1 error, 2 warnings\n"), "{stderr}");
+    for said in ["foreword.toml:3:1", "did you mean `retrieval.deadline`?", "foreword.toml:4:9", "from 1 to 100000", "serve.listen"] {
+        assert!(stderr.contains(said), "`{said}` is not in\n{stderr}");
+    }
+    site.write("foreword.toml", "[retrieval]\nmodel = \"off\"\n");
+    site.write("knowledge/acme/more.md", "---\ntag: x\n---\n# Lonely heading\n\nQ: A question?\n");
+    site.write("prompts/broken.md", "---\nplacement: nowhere\n---\n");
+    let (code, _, stderr) = output(site.folder.path(), &["check"]);
+    assert_eq!(code, 2);
+    for said in ["more.md:2:1", "did you mean `tags`?", "a question without an answer", "broken.md:2:12", "pairs, message, inline, lead"] {
+        assert!(stderr.contains(said), "`{said}` is not in\n{stderr}");
+    }
+}
+
+#[test]
+fn the_environment_sets_keys_and_is_named_in_errors() {
+    let site = site();
+    let run = |variable: &str, value: &str| {
+        let output = foreword(site.folder.path(), &["check"]).env(variable, value).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, stderr) = run("FOREWORD_RETRIEVAL__DEADLINE", "soon");
+    assert_eq!(code, 2);
+    assert!(stderr.contains("FOREWORD_RETRIEVAL__DEADLINE") && stderr.contains("50ms, 10s or 5m"), "{stderr}");
+    let (code, stderr) = run("FOREWORD_SERVER__LISTN", "x");
+    assert_eq!(code, 0);
+    assert!(stderr.contains("did you mean `server.listen`?"), "{stderr}");
+    assert_eq!(run("FOREWORD_INJECTION__RECIPE", "inline").0, 0);
+    let (code, stderr) = run("FOREWORD_INJECTION__RECIPE", "message");
+    assert_eq!(code, 2);
+    assert!(stderr.contains("lenient"), "{stderr}");
+}
+
+#[test]
+fn explain_shows_the_decision_to_people_and_programs() {
+    let site = site();
+    let folder = site.folder.path();
+    let (code, stdout, _) = output(folder, &["explain", "Which anvil is the lightest to carry?"]);
+    assert_eq!(code, 0);
+    for said in ["turn 1", "gate:", "acme/products#lightest-anvil-to-carry", "+ {\"role\":\"assistant\"", "injected:"] {
+        assert!(stdout.contains(said), "`{said}` is not in\n{stdout}");
+    }
+    let (code, stdout, _) = output(folder, &["explain", "--json", "What is the capital of France?"]);
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &document["decision"]), (0, &"below_threshold".into()));
+    site.write("body.json", "{\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"},{\"role\":\"assistant\",\"content\":\"x\"},{\"role\":\"user\",\"content\":\"thanks\"}]}");
+    let (_, stdout, _) = output(folder, &["explain", "--json", "--request", "body.json"]);
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(document["turns"].as_array().unwrap().len(), 2);
+    // Cutting the ranges out gives the file back.
+    let body = document["body"].as_str().unwrap();
+    let range = &document["inserted"][0];
+    let at = |end: usize| usize::try_from(range[end].as_u64().unwrap()).unwrap();
+    assert_eq!(format!("{}{}", &body[..at(0)], &body[at(1)..]), std::fs::read_to_string(site.path("body.json")).unwrap());
+    let (code, _, stderr) = output(folder, &["explain", "--request", "absent.json"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("absent.json") || stderr.contains("No such file"), "{stderr}");
+}
+
+#[test]
+fn explain_reads_standard_input() {
+    let site = site();
+    let mut child = foreword(site.folder.path(), &["explain", "--json", "--request", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"{\"messages\":[]}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["decision"], "no_user_turn");
+}
+
+#[test]
+fn init_writes_a_sound_folder_and_keeps_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, stdout, _) = output(folder.path(), &["init", "bot"]);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("foreword check"));
+    let bot = folder.path().join("bot");
+    let (code, _, stderr) = output(&bot, &["check"]);
+    assert_eq!(code, 0, "{stderr}");
+    std::fs::write(bot.join("prompts/pairs.md"), "mine").unwrap();
+    let (code, stdout, _) = output(folder.path(), &["init", "bot"]);
+    assert_eq!((code, stdout.contains("kept")), (0, true));
+    assert_eq!(std::fs::read_to_string(bot.join("prompts/pairs.md")).unwrap(), "mine");
+}
+
+/// A running `foreword serve`, killed at the end.
+struct Serving {
+    child: Child,
+    /// What it printed before it was ready.
+    banner: String,
+    rest: BufReader<std::process::ChildStdout>,
+}
+
+impl Serving {
+    fn start(site: &Site, arguments: &[&str]) -> Serving {
+        let all = [&["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"], arguments].concat();
+        let mut child = foreword(site.folder.path(), &all)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut rest = BufReader::new(child.stdout.take().unwrap());
+        let mut banner = String::new();
+        while !banner.contains("Stop with") {
+            assert!(rest.read_line(&mut banner).unwrap() > 0, "it ended: {banner}");
+        }
+        Serving { child, banner, rest }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+#[test]
+fn serve_says_what_runs_and_stops_in_good_order() {
+    let site = site();
+    let mut serving = Serving::start(&site, &[]);
+    for said in ["listening on http://127.0.0.1:", "forwarding to http://127.0.0.1:1/v1", "admin on", "acme (4 items)", "recipe: pairs", "only words are compared", "ready in", "curl"] {
+        assert!(serving.banner.contains(said), "`{said}` is not in\n{}", serving.banner);
+    }
+    serving.signal("TERM");
+    let mut said = String::new();
+    serving.rest.read_to_string(&mut said).unwrap();
+    assert!(said.contains("every running request has ended"), "{said}");
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn serve_reports_wrong_knowledge_and_does_not_start() {
+    let site = site();
+    site.write("knowledge/acme/brand.toml", "nam = \"x\"");
+    let (code, _, stderr) = output(site.folder.path(), &["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", "127.0.0.1:0"]);
+    assert_eq!(code, 2, "{stderr}");
+    for said in ["brand.toml", "the brand has no name", "did you mean `name`?", "not started"] {
+        assert!(stderr.contains(said), "`{said}` is not in\n{stderr}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_clear_runtime_error() {
+    let site = site();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, stderr) = output(site.folder.path(), &["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", &address]);
+    assert_eq!(code, 1);
+    assert!(stderr.contains(&format!("cannot listen on {address}")), "{stderr}");
+}

@@ -1,0 +1,298 @@
+//! What goes wrong: upstreams that are down, break off or talk rubbish, clients that hang up or stall,
+//! retrieval that fails. The client gets the upstream's bytes or an honest error.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::client::{Answer, Connection, exchange, get, post, post_with};
+use crate::support::proxy::{Proxy, Site};
+use crate::support::upstream::{Step, Upstream, chunk, json_answer, stream_head};
+use crate::support::{run, until};
+
+const CHAT: &str = "/v1/chat/completions";
+const BODY: &str = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"}]}";
+
+fn error_of(answer: &Answer) -> (u16, String) {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("{}", answer.text()));
+    assert_eq!(body["error"]["type"], "foreword_error");
+    assert!(!body["error"]["message"].as_str().unwrap().is_empty());
+    assert_eq!(answer.header("content-type").unwrap(), "application/json");
+    (answer.status, body["error"]["code"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn an_upstream_that_gives_no_answer_is_an_honest_error() {
+    run(async {
+        let closed = {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            format!("http://{}/v1", listener.local_addr().unwrap())
+        };
+        let resetting = Upstream::start(|_| vec![Step::Reset]).await;
+        let closing = Upstream::start(|_| vec![Step::Close]).await;
+        let garbage = Upstream::start(|_| vec![Step::Send(b"not http at all\r\n\r\n".to_vec()), Step::Close]).await;
+        let silent = Upstream::start(|_| vec![Step::AwaitHangUp]).await;
+        let plain = Upstream::answering("{}").await;
+        let tls_to_plain = format!("https://{}/v1", plain.address);
+        for (url, config, expected) in [
+            (closed, vec![], (502, "upstream_unreachable")),
+            (resetting.url(), vec![], (502, "upstream_broken")),
+            (closing.url(), vec![], (502, "upstream_broken")),
+            (garbage.url(), vec![], (502, "upstream_broken")),
+            (tls_to_plain, vec![], (502, "upstream_unreachable")),
+            (silent.url(), vec![("upstream.first_byte_timeout", "50ms")], (504, "upstream_timeout")),
+        ] {
+            let proxy = Proxy::of(Site::new(), &url, &config).await;
+            let answer = exchange(proxy.address, &post(CHAT, BODY)).await;
+            let (status, code) = error_of(&answer);
+            assert_eq!((status, code.as_str()), expected, "{url}");
+            assert_eq!(answer.header("x-foreword-error").unwrap(), expected.1);
+            assert!(!answer.text().contains("127.0.0.1"), "no address in an error");
+        }
+    });
+}
+
+#[test]
+fn errors_of_the_upstream_pass_untouched() {
+    run(async {
+        let html = "<html>Bad gateway</html>";
+        let upstream = Upstream::start(move |_| {
+            vec![Step::Send(
+                format!("HTTP/1.1 429 Slow Down\r\ncontent-type: text/html\r\nretry-after: 7\r\nx-vendor: 1\r\ncontent-length: {}\r\n\r\n{html}", html.len()).into_bytes(),
+            )]
+        })
+        .await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        let answer = exchange(proxy.address, &post(CHAT, BODY)).await;
+        assert_eq!((answer.status, answer.text().as_str()), (429, html));
+        assert_eq!(answer.header("retry-after").unwrap(), "7");
+        assert_eq!(answer.header("x-vendor").unwrap(), "1");
+        assert_eq!(answer.header("x-foreword-error"), None);
+    });
+}
+
+#[test]
+fn a_stream_that_breaks_off_breaks_off_for_the_client_too() {
+    run(async {
+        let upstream =
+            Upstream::start(|_| vec![Step::Send([stream_head(), chunk(b"data: a\n\n")].concat()), Step::Close]).await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        let answer = exchange(proxy.address, &post(CHAT, BODY)).await;
+        assert_eq!((answer.status, answer.text().as_str(), answer.complete), (200, "data: a\n\n", false));
+        until("the ending is counted", || {
+            proxy.metrics.render().unwrap().contains("status=\"2xx\",ending=\"failed\"} 1")
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_slow_stream_passes_byte_by_byte() {
+    run(async {
+        let text = b"data: slow\n\n";
+        let upstream = Upstream::start(|_| {
+            let answer = b"HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: slow\n\n".to_vec();
+            vec![Step::Trickle(answer, Duration::from_millis(2)), Step::Close]
+        })
+        .await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        let answer = exchange(proxy.address, &post(CHAT, BODY)).await;
+        assert_eq!(answer.body, text);
+    });
+}
+
+#[test]
+fn a_silent_stream_is_given_up() {
+    run(async {
+        let upstream =
+            Upstream::start(|_| vec![Step::Send([stream_head(), chunk(b"data: a\n\n")].concat()), Step::AwaitHangUp]).await;
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &[("upstream.idle_timeout", "80ms")]).await;
+        let answer = exchange(proxy.address, &post(CHAT, BODY)).await;
+        assert!(!answer.complete);
+        until("the upstream sees the end", || upstream.hang_ups() == 1).await;
+    });
+}
+
+#[test]
+fn a_client_that_hangs_up_cancels_the_upstream() {
+    run(async {
+        let upstream =
+            Upstream::start(|_| vec![Step::Send([stream_head(), chunk(b"data: a\n\n")].concat()), Step::AwaitHangUp]).await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        let mut connection = Connection::open(proxy.address).await;
+        connection.send(&post(CHAT, BODY)).await;
+        connection.read_until(b"data: a\n\n").await;
+        drop(connection);
+        until("the upstream sees the hang-up", || upstream.hang_ups() == 1).await;
+        until("the ending is counted", || {
+            proxy.metrics.render().unwrap().contains("status=\"2xx\",ending=\"cancelled\"} 1")
+        })
+        .await;
+        until("nothing is in flight", || proxy.metric("foreword_in_flight_requests") == 0.0).await;
+    });
+}
+
+#[test]
+fn a_pooled_connection_that_died_is_replaced() {
+    run(async {
+        // Each connection answers one request as if it were kept, and closes.
+        let upstream = Upstream::start(|_| vec![Step::Send(json_answer("{}")), Step::Close]).await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        for _ in 0..20 {
+            assert_eq!(exchange(proxy.address, &post(CHAT, BODY)).await.status, 200);
+            // The proxy hears of the closing before the next request, as it does in practice.
+            until("the connection is gone", || upstream.received().len() == upstream.received().len()).await;
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn too_many_requests_at_once_are_turned_away_until_one_has_ended() {
+    run(async {
+        let upstream =
+            Upstream::start(|_| vec![Step::Send([stream_head(), chunk(b"data: a\n\n")].concat()), Step::AwaitHangUp]).await;
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &[("server.max_requests", "1")]).await;
+        let mut first = Connection::open(proxy.address).await;
+        first.send(&post(CHAT, BODY)).await;
+        // The head is here and the stream runs: its place is still taken.
+        first.read_until(b"data: a\n\n").await;
+        let answer = exchange(proxy.address, &post(CHAT, BODY)).await;
+        assert_eq!(error_of(&answer), (503, "too_many_requests_at_once".to_owned()));
+        assert_eq!(answer.header("retry-after").unwrap(), "1");
+        drop(first);
+        until("the place is free", || proxy.metric("foreword_in_flight_requests") == 0.0).await;
+        let mut second = Connection::open(proxy.address).await;
+        second.send(&post(CHAT, BODY)).await;
+        assert!(second.read_until(b"data: a\n\n").await.starts_with(b"HTTP/1.1 200"));
+    });
+}
+
+#[test]
+fn a_client_that_stalls_is_given_up() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let config = [("server.header_timeout", "100ms"), ("server.body_timeout", "100ms")];
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &config).await;
+        for beginning in ["", "PRI * HT", "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"] {
+            let mut connection = Connection::open(proxy.address).await;
+            connection.send(beginning.as_bytes()).await;
+            assert!(connection.is_closed().await, "{beginning}");
+        }
+        for path in [CHAT, "/v1/embeddings"] {
+            let mut connection = Connection::open(proxy.address).await;
+            connection.send(format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{").as_bytes()).await;
+            let answer = connection.answer().await;
+            assert!(matches!(answer.status, 408 | 502), "{path}: {}", answer.head);
+        }
+        assert!(upstream.received().is_empty());
+    });
+}
+
+#[test]
+fn t7_retrieval_that_is_late_or_busy_lets_the_request_go_on() {
+    run(async {
+        // A deadline that no retrieval can meet.
+        let upstream = Upstream::answering("{}").await;
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &[("retrieval.deadline", "0.001ms"), ("retrieval.deadline_cap", "0.001ms")]).await;
+        let answer = exchange(proxy.address, &post(CHAT, BODY)).await;
+        assert_eq!((answer.status, answer.decision().as_str()), (200, "deadline"));
+        assert_eq!(upstream.last().body, BODY.as_bytes());
+        assert_eq!(proxy.metric("foreword_decisions_total{decision=\"deadline\"}"), 1.0);
+        // What went on in the background is there for the next request.
+        until("the plan is known", || {
+            proxy.metrics.render().unwrap().contains("foreword_plan_cache_hits_total")
+        })
+        .await;
+        let mut answers = Vec::new();
+        for _ in 0..200 {
+            answers.push(exchange(proxy.address, &post(CHAT, BODY)).await.decision());
+            if answers.last().unwrap() == "injected" {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(answers.last().unwrap(), "injected", "a later request finds the finished plan");
+    });
+}
+
+#[test]
+fn paths_outside_of_the_list_are_refused_with_the_operators_key() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        // PATH is a variable that every machine has; its value stands in for a key.
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &[("upstream.api_key_env", "PATH")]).await;
+        let answer = exchange(proxy.address, &get("/v1/organization/admin_api_keys")).await;
+        assert_eq!(error_of(&answer), (403, "path_not_allowed".to_owned()));
+        assert!(upstream.received().is_empty());
+        let request = post_with(CHAT, "authorization: Bearer client\r\n", BODY);
+        assert_eq!(exchange(proxy.address, &request).await.status, 200);
+        let sent = upstream.last().header("authorization").unwrap();
+        assert_eq!(sent, format!("Bearer {}", std::env::var("PATH").unwrap().trim()));
+    });
+}
+
+#[test]
+fn large_and_long_bodies_are_answered() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        let large = format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}]}}", "x".repeat(10 << 20));
+        let answer = exchange(proxy.address, &post(CHAT, &large)).await;
+        assert_eq!((answer.status, answer.decision().as_str()), (200, "too_large"));
+        assert_eq!(upstream.last().body.len(), large.len());
+        let pairs = "{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"},{\"role\":\"assistant\",\"content\":\"ok\"},".repeat(2_500);
+        let many = format!("{{\"messages\":[{pairs}{{\"role\":\"user\",\"content\":\"thanks\"}}]}}");
+        let answer = exchange(proxy.address, &post(CHAT, &many)).await;
+        assert_eq!((answer.status, answer.decision().as_str()), (200, "injected"));
+        assert!(upstream.last().body.len() > many.len());
+    });
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        let long = post_with(CHAT, &format!("x-long: {}\r\n", "x".repeat(100_000)), BODY);
+        let many = post_with(CHAT, &"x-many: 1\r\n".repeat(500), BODY);
+        for request in [long, many] {
+            let answer = exchange(proxy.address, &request).await;
+            assert_eq!(answer.status, 431);
+        }
+        assert!(upstream.received().is_empty());
+    });
+}
+
+#[test]
+fn shutdown_lets_streams_end_and_counts_what_it_cuts() {
+    run(async {
+        let go_on = std::sync::Arc::new(tokio::sync::Notify::new());
+        let waiting = std::sync::Arc::clone(&go_on);
+        let upstream = Upstream::start(move |_| {
+            vec![
+                Step::Send([stream_head(), chunk(b"data: a\n\n")].concat()),
+                Step::Wait(std::sync::Arc::clone(&waiting)),
+                Step::Send([chunk(b"data: b\n\n"), chunk(b"")].concat()),
+            ]
+        })
+        .await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        let address = proxy.address;
+        let mut connection = Connection::open(address).await;
+        connection.send(&post(CHAT, BODY)).await;
+        connection.read_until(b"data: a\n\n").await;
+        let serving = proxy.stop();
+        until("no new connections", || std::net::TcpStream::connect(address).is_err()).await;
+        go_on.notify_one();
+        connection.read_until(b"data: b\n\n").await;
+        assert_eq!(serving.await.unwrap().cut, 0);
+
+        let stuck = Upstream::start(|_| vec![Step::Send([stream_head(), chunk(b"data: a\n\n")].concat()), Step::AwaitHangUp]).await;
+        let proxy = Proxy::of(Site::new(), &stuck.url(), &[("server.drain_timeout", "100ms")]).await;
+        let mut connection = Connection::open(proxy.address).await;
+        connection.send(&post(CHAT, BODY)).await;
+        connection.read_until(b"data: a\n\n").await;
+        assert_eq!(proxy.stop().await.unwrap().cut, 1);
+    });
+}

@@ -1,0 +1,107 @@
+//! Rules about the tree itself: which room may use which, and what a file must have.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms, in reading order, with the rooms that each may use. Cargo cannot hold this, so a test does.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("metrics", &[]),
+    ("document", &[]),
+    ("chat", &[]),
+    ("knowledge", &["document"]),
+    ("retrieval", &["knowledge"]),
+    ("inject", &["document", "chat", "knowledge"]),
+    ("snapshot", &["metrics", "document", "chat", "knowledge", "retrieval", "inject"]),
+    ("tap", &["chat", "metrics"]),
+    ("upstream", &["metrics"]),
+    ("server", &["metrics"]),
+    ("proxy", &["chat", "inject", "snapshot", "tap", "upstream", "metrics"]),
+    ("config", &["document", "knowledge", "retrieval", "inject", "snapshot", "upstream", "server", "proxy"]),
+    ("admin", &["snapshot", "metrics"]),
+    ("app", &["document", "metrics", "retrieval", "snapshot", "upstream", "server", "proxy", "config", "admin"]),
+    ("cli", &["document", "chat", "knowledge", "retrieval", "inject", "snapshot", "config", "app"]),
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    assert!(files.len() > 50, "the tree was not found");
+    files
+}
+
+fn walk(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            files.push((path, text));
+        }
+    }
+}
+
+fn room_of(path: &Path) -> String {
+    let relative = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    relative.iter().next().unwrap().to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn a_room_uses_only_the_rooms_that_it_may() {
+    let allowed: BTreeMap<&str, &[&str]> = ROOMS.iter().copied().collect();
+    let mut faults = Vec::new();
+    for (path, text) in sources() {
+        let room = room_of(&path);
+        if matches!(room.as_str(), "lib" | "main") {
+            continue;
+        }
+        let may = allowed.get(room.as_str()).unwrap_or_else(|| panic!("the room {room} is not in the list"));
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for part in line.split("crate::").skip(1) {
+                let used: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if !used.is_empty() && used != room && !may.contains(&used.as_str()) {
+                    faults.push(format!("{}:{}: {room} uses {used}", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_room_is_in_the_list_and_in_the_architecture() {
+    let architecture = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    assert!(architecture.lines().count() <= 150, "ARCHITECTURE.md has more than 150 lines");
+    for (room, _) in ROOMS {
+        assert!(architecture.contains(&format!("`{room}")), "ARCHITECTURE.md does not name the room {room}");
+    }
+}
+
+#[test]
+fn files_open_with_what_they_do_and_stay_small() {
+    for (path, text) in sources() {
+        assert!(text.starts_with("//! "), "{} does not say what it does", path.display());
+        assert!(text.lines().count() <= 450, "{} has more than 450 lines", path.display());
+    }
+}
+
+#[test]
+fn every_invariant_has_a_test_that_bears_its_number() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let mut files = Vec::new();
+    walk(&tests, &mut files);
+    let all: String = files.into_iter().map(|(_, text)| text).collect();
+    for number in 1..=10 {
+        assert!(all.contains(&format!("fn invariant_{number}_")), "invariant {number} has no test");
+    }
+}
+
+#[test]
+fn every_key_is_in_the_commented_configuration() {
+    let file = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("foreword.toml")).unwrap();
+    for key in foreword::config::KEYS {
+        let name = key.split_once('.').unwrap().1;
+        assert!(file.contains(&format!("{name} = ")), "foreword.toml does not show {key}");
+    }
+}
