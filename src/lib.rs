@@ -1,5 +1,31 @@
 //! foreword: a reverse proxy that makes a model know a brand. The rooms, in reading order.
 
+pub mod metrics;
+
 pub mod document;
+
+pub mod chat;
+
 pub mod knowledge;
+
 pub mod retrieval;
+
+pub mod inject;
+
+pub mod snapshot;
+
+pub mod tap;
+
+pub mod upstream;
+
+pub mod server;
+
+pub mod proxy;
+
+pub mod config;
+
+pub mod admin;
+
+pub mod app;
+
+pub mod cli;

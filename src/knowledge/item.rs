@@ -101,3 +101,21 @@ pub struct Origin {
     /// Line of its heading, question, row or entry, from 1.
     pub line: usize,
 }
+
+impl Item {
+    /// A fact's title, or an example's question.
+    pub fn title(&self) -> &str {
+        match &self.body {
+            Body::Fact { title, .. } => title,
+            Body::Example { question, .. } => question,
+        }
+    }
+
+    /// A fact's text, or an example's answer.
+    pub fn text(&self) -> &str {
+        match &self.body {
+            Body::Fact { text, .. } => text,
+            Body::Example { answer, .. } => answer,
+        }
+    }
+}

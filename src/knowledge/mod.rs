@@ -1,6 +1,16 @@
 //! A knowledge folder becomes brands and items: loading, validation, cutting, ids. It does not search
 //! and does not watch.
 
+mod brand;
+mod bulk;
+mod collect;
+mod cut;
+mod files;
 mod item;
+mod load;
+mod markdown;
+mod plain;
 
+pub use files::Limits;
 pub use item::{Body, Brand, Item, Knowledge, Origin, Validity};
+pub use load::{Loaded, load};

@@ -1,1 +1,1 @@
-fn main(){}
+//! Every test that needs more than one unit: one binary, one file a feature.

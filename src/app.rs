@@ -1,0 +1,181 @@
+//! Settings become running parts: the one place where everything is put together.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::admin;
+use crate::config::Settings;
+use crate::document::Problem;
+use crate::metrics::{Gauges, Metrics};
+use crate::proxy::stack;
+use crate::retrieval::{Embedder, ModelSource, OpenError, Pool};
+use crate::server::{Drained, serve};
+use crate::snapshot::{Builder, Planner, Reloader, watch as watch_files};
+use crate::upstream::{TlsError, Upstream};
+
+/// Why the proxy did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Knowledge or recipes cannot serve.
+    #[error("the knowledge or the recipes have errors")]
+    Knowledge(Vec<Problem>),
+    /// No upstream is configured.
+    #[error("no upstream is configured: set upstream.url, or pass --upstream URL")]
+    NoUpstream,
+    /// The model is there and cannot be used.
+    #[error("the embedding model cannot be used")]
+    Model(#[source] OpenError),
+    /// TLS.
+    #[error("the upstream's TLS cannot be set up")]
+    Tls(#[from] TlsError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+}
+
+/// Retrieval and injection, without a network: what `explain` needs and `serve` builds upon.
+pub struct Core {
+    /// Plans requests.
+    pub planner: Arc<Planner>,
+    /// Keeps the snapshot current.
+    pub reloader: Arc<Reloader>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// What is worth knowing about the files.
+    pub problems: Vec<Problem>,
+    /// The embedding model's name, or why there is none.
+    pub model: Result<String, String>,
+    /// Time for all of it.
+    pub took: Duration,
+}
+
+/// Loads model, knowledge and recipes. `progress` is told how many items of how many have a vector.
+pub fn core(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Result<Core, StartError> {
+    let started = Instant::now();
+    let (embedder, model) = open_embedder(settings)?;
+    let metrics = Arc::new(Metrics::new());
+    let builder = Builder::new(settings.snapshot.clone(), embedder.clone());
+    let (reloader, problems) =
+        Reloader::start(builder, Arc::clone(&metrics), progress).map_err(StartError::Knowledge)?;
+    let pool = Pool::new(settings.retrieval_workers, settings.retrieval_queue);
+    let planner = reloader.planner(embedder, settings.search.clone(), settings.budget, pool, settings.planner);
+    Ok(Core {
+        planner: Arc::new(planner),
+        reloader: Arc::new(reloader),
+        metrics,
+        problems,
+        model,
+        took: started.elapsed(),
+    })
+}
+
+/// The embedder, and its name or why there is none. A model or library that is simply not there means
+/// lexical retrieval; one that is there and broken is an error.
+fn open_embedder(settings: &Settings) -> Result<(Option<Arc<Embedder>>, Result<String, String>), StartError> {
+    if matches!(settings.embedder.model, ModelSource::Off) {
+        return Ok((None, Err("retrieval.model is \"off\"".to_owned())));
+    }
+    match Embedder::open(&settings.embedder) {
+        Ok(embedder) => {
+            let name = embedder.id().to_owned();
+            Ok((Some(Arc::new(embedder)), Ok(name)))
+        }
+        Err(error) if error.is_absent() => Ok((None, Err(error.to_string()))),
+        Err(error) => Err(StartError::Model(error)),
+    }
+}
+
+/// A proxy that listens and is not yet serving.
+pub struct Bound {
+    core: Core,
+    settings: Settings,
+    upstream: Upstream,
+    listener: TcpListener,
+    admin: TcpListener,
+}
+
+/// Where a proxy listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// For clients.
+    pub proxy: SocketAddr,
+    /// For operators.
+    pub admin: SocketAddr,
+}
+
+/// Sets up the upstream and takes the sockets.
+pub async fn bind(settings: Settings, core: Core) -> Result<Bound, StartError> {
+    let upstream = Upstream::new(settings.upstream.clone().ok_or(StartError::NoUpstream)?)?;
+    let listener = listen(settings.listen).await?;
+    let admin = listen(settings.admin_listen).await?;
+    Ok(Bound { core, settings, upstream, listener, admin })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))
+}
+
+impl Bound {
+    /// Where it listens: the ports that the system chose where 0 was asked for.
+    pub fn addresses(&self) -> Addresses {
+        let local = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
+        Addresses {
+            proxy: local(&self.listener, self.settings.listen),
+            admin: local(&self.admin, self.settings.admin_listen),
+        }
+    }
+
+    /// The loaded core.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Serves until `shutdown` is done, then lets running requests end.
+
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Drained {
+        let Bound { core, settings, upstream, listener, admin } = self;
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(async move {
+            shutdown.await;
+            stop.send_replace(true);
+        });
+        let files = tokio::spawn(watch_files(Arc::clone(&core.reloader), settings.watch));
+        let service =
+            stack(&settings.proxy, upstream, Arc::clone(&core.planner), Arc::clone(&core.metrics));
+        let operators = admin::router(Arc::clone(&core.planner), Arc::clone(&core.metrics));
+        // Health and metrics stay reachable while running requests end.
+        let admin_gauges = Gauges::default();
+        let admin_task = tokio::spawn(serve(
+            admin,
+            operators,
+            settings.connection,
+            admin_gauges,
+            std::future::pending(),
+            Duration::ZERO,
+        ));
+        let drained = serve(
+            listener,
+            service,
+            settings.connection,
+            core.metrics.gauges.clone(),
+            until_set(stopped),
+            settings.drain,
+        )
+        .await;
+        files.abort();
+        admin_task.abort();
+        drained
+    }
+}
+
+async fn until_set(mut flag: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is as good as told to stop.
+    let _stopped = flag.wait_for(|set| *set).await;
+}
+

@@ -1,0 +1,107 @@
+//! Turns: one user message with what follows up to the next.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::conversation::{Content, Conversation, Role};
+use super::json::{Cursor, Kind};
+use super::text::decode_string;
+
+/// The user message that opens a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Offset of the message's `{`: what is put here comes right before the turn.
+    pub offset: usize,
+    /// The message's content.
+    pub content: Content,
+    /// Whether something may be put before it. Not when calls of the assistant before it still wait for
+    /// their results: nothing may come between the two.
+    pub insertable: bool,
+}
+
+impl Conversation {
+    /// The turns of the conversation in order. What is known of a turn depends on the messages up to it
+    /// alone.
+    pub fn turns(&self) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        let mut open_calls = 0_usize;
+        for message in &self.messages {
+            match message.role {
+                Role::User => turns.push(Turn {
+                    offset: message.span.start,
+                    content: message.content.clone(),
+                    insertable: open_calls == 0,
+                }),
+                Role::Assistant => open_calls = message.tool_calls,
+                Role::Tool => open_calls = open_calls.saturating_sub(1),
+                Role::System | Role::Developer => {}
+            }
+        }
+        turns
+    }
+}
+
+impl Turn {
+    /// Byte range of the raw content in the body; empty where there is none.
+    pub fn raw(&self) -> Range<usize> {
+        match &self.content {
+            Content::Text(span) | Content::Parts(span) => span.clone(),
+            Content::Absent | Content::Other => 0..0,
+        }
+    }
+
+    /// What the user wrote, decoded: the string, or the text parts with a line break between them.
+    pub fn text<'a>(&self, body: &'a str) -> Cow<'a, str> {
+        match &self.content {
+            Content::Text(span) => decode_string(&body[span.clone()]),
+            Content::Parts(span) => Cow::Owned(parts_text(&body[span.clone()])),
+            Content::Absent | Content::Other => Cow::Borrowed(""),
+        }
+    }
+
+    /// For a list of parts: whether it is empty. A part put first needs a comma only before another.
+    pub fn has_parts(&self, body: &str) -> bool {
+        match &self.content {
+            Content::Parts(span) => !body[span.start + 1..span.end - 1].trim().is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// The texts of the `text` and `input_text` parts of a list that is known to be well-formed.
+fn parts_text(list: &str) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut cursor = Cursor::new(list);
+    let mut more = cursor.enter(b'[').unwrap_or(false);
+    while more {
+        texts.extend(part_text(&mut cursor));
+        more = cursor.another(b'[').unwrap_or(false);
+    }
+    texts.join("\n")
+}
+
+fn part_text(cursor: &mut Cursor<'_>) -> Option<String> {
+    if cursor.kind().ok()? != Kind::Object {
+        cursor.skip_value().ok()?;
+        return None;
+    }
+    let mut is_text = false;
+    let mut text = None;
+    let mut more = cursor.enter(b'{').ok()?;
+    while more {
+        let key = decode_string(cursor.key().ok()?);
+        if cursor.kind().ok()? == Kind::String {
+            let span = cursor.string().ok()?;
+            let value = decode_string(cursor.slice(span));
+            match &*key {
+                "type" => is_text = matches!(&*value, "text" | "input_text"),
+                "text" => text = Some(value.into_owned()),
+                _ => {}
+            }
+        } else {
+            cursor.skip_value().ok()?;
+        }
+        more = cursor.another(b'{').ok()?;
+    }
+    text.filter(|_| is_text)
+}

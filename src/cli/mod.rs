@@ -1,0 +1,42 @@
+//! The command line: arguments in, text and an exit code out.
+
+mod arguments;
+mod check;
+mod explain;
+mod explain_json;
+mod init;
+mod print;
+mod serve;
+
+use clap::Parser;
+
+pub use arguments::Arguments;
+use arguments::Command;
+
+/// What a command ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All is well.
+    Success = 0,
+    /// Something failed while it ran.
+    Runtime = 1,
+    /// The configuration, the knowledge or the recipes are wrong, or the arguments.
+    BadInput = 2,
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::BadInput } else { Exit::Success };
+            return if error.print().is_ok() { exit } else { Exit::Runtime };
+        }
+    };
+    match &arguments.command {
+        Command::Serve(serve) => serve::run(&arguments.common, serve),
+        Command::Check => check::run(&arguments.common),
+        Command::Explain(explain) => explain::run(&arguments.common, explain),
+        Command::Init(init) => init::run(init),
+    }
+}

@@ -1,0 +1,161 @@
+//! `foreword serve`: start, say what runs, stop in good order.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::Exit;
+use super::arguments::{Common, Serve};
+use super::print::{err, failure, out, problems};
+use crate::app::{Addresses, Bound, StartError, bind, core};
+use crate::config::{LogFormat, Settings, load};
+use crate::document::Severity;
+
+pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
+    let (file, optional) = common.file();
+    let (settings, found) = load(&file, optional, &serve.overrides(common));
+    problems(&found, Severity::Warning);
+    let Some(settings) = settings else { return Exit::BadInput };
+    if let Err(error) = start_logs(&settings) {
+        err(&format!("foreword: log.level is not a filter such as `info` or `foreword=debug`: {error}\n"));
+        return Exit::BadInput;
+    }
+    let runtime = match runtime(settings.workers) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            failure(&error);
+            return Exit::Runtime;
+        }
+    };
+    let served = runtime.block_on(start_and_run(settings));
+    // Retrieval that still works in the background is not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    served.unwrap_or_else(|error| report(&error))
+}
+
+async fn start_and_run(settings: Settings) -> Result<Exit, StartError> {
+    let url = settings.upstream.as_ref().map(|upstream| upstream.address.to_string()).unwrap_or_default();
+    let drain = settings.drain;
+    if settings.upstream.is_none() {
+        return Err(StartError::NoUpstream);
+    }
+    let core = core(&settings, &mut progress())?;
+    problems(&core.problems, Severity::Warning);
+    let bound = bind(settings, core).await?;
+    out(&banner(&bound, &url));
+    let drained = bound.run(stop_signal(drain)).await;
+    match drained.cut {
+        0 => out("foreword: stopped, every running request has ended\n"),
+        cut => out(&format!("foreword: stopped, {cut} running requests were cut after {drain:?}\n")),
+    }
+    Ok(Exit::Success)
+}
+
+fn report(error: &StartError) -> Exit {
+    match error {
+        StartError::Knowledge(found) => {
+            problems(found, Severity::Warning);
+            err("foreword: not started: the knowledge or the recipes have errors\n");
+            Exit::BadInput
+        }
+        StartError::NoUpstream => {
+            failure(error);
+            err("  for instance: foreword serve --upstream http://127.0.0.1:11434/v1\n");
+            Exit::BadInput
+        }
+        StartError::Model(_) | StartError::Tls(_) => {
+            failure(error);
+            Exit::BadInput
+        }
+        StartError::Listen(..) => {
+            failure(error);
+            Exit::Runtime
+        }
+    }
+}
+
+fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    // One worker needs no stealing, and is cheaper without the machinery for it.
+    let mut builder = match workers {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if workers > 1 {
+        builder.worker_threads(workers);
+    }
+    builder.enable_all().build()
+}
+
+fn start_logs(settings: &Settings) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::builder().parse(&settings.log_level)?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match settings.log_format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// Tells how far the first embedding of a large folder is, once a second.
+fn progress() -> impl FnMut(usize, usize) {
+    let mut told = Instant::now();
+    move |done, all| {
+        if told.elapsed() >= Duration::from_secs(1) {
+            told = Instant::now();
+            err(&format!("embedding: {done} of {all} items\n"));
+        }
+    }
+}
+
+fn banner(bound: &Bound, upstream: &str) -> String {
+    let Addresses { proxy, admin } = bound.addresses();
+    let core = bound.core();
+    let snapshot = core.planner.snapshot();
+    let brands: Vec<String> =
+        snapshot.brands.iter().map(|brand| format!("{} ({} items)", brand.id, brand.len())).collect();
+    let recipes: Vec<&str> = snapshot.recipes.keys().map(String::as_str).collect();
+    let model = match &core.model {
+        Ok(name) => name.clone(),
+        Err(reason) => format!("none, so that only words are compared ({reason})"),
+    };
+    format!(
+        "foreword {version}\n\
+         \x20 listening on http://{proxy}\n\
+         \x20 forwarding to {upstream}\n\
+         \x20 admin on http://{admin} (/healthz, /readyz, /metrics)\n\
+         \x20 brands: {brands}\n\
+         \x20 recipe: {recipe} (of {recipes})\n\
+         \x20 embedding model: {model}\n\
+         \x20 ready in {ms} ms, {embedded} items embedded anew\n\
+         Point your chatbot's base URL at http://{proxy}/v1, or try:\n\
+         \x20 curl -i http://{proxy}/v1/chat/completions -H 'content-type: application/json' \\\n\
+         \x20   -d '{{\"model\":\"NAME\",\"messages\":[{{\"role\":\"user\",\"content\":\"Your question\"}}]}}'\n\
+         Stop with Ctrl-C.\n",
+        version = env!("CARGO_PKG_VERSION"),
+        brands = brands.join(", "),
+        recipe = snapshot.recipe.name,
+        recipes = recipes.join(", "),
+        ms = core.took.as_millis(),
+        embedded = snapshot.report.embedded,
+    )
+}
+
+/// Done at the first SIGINT or SIGTERM.
+async fn stop_signal(drain: Duration) {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals cannot be received: stop the process with SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    out(&format!("foreword: stopping; running requests have {drain:?} to end\n"));
+}

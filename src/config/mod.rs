@@ -1,0 +1,8 @@
+//! What was written (file, environment, flags) becomes what is true, or every problem at once.
+
+mod keys;
+mod reader;
+mod settings;
+
+pub use keys::KEYS;
+pub use settings::{LogFormat, Overrides, Settings, load};

@@ -1,0 +1,330 @@
+//! The settings of a process: what is true after file, environment and flags were read.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::reader::Reader;
+use crate::document::Problem;
+use crate::inject::{Budget, Tokenizer};
+use crate::knowledge::Limits;
+use crate::proxy::{ProxySettings, RouteSettings};
+use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
+use crate::server::ConnectionSettings;
+use crate::snapshot::{PlannerSettings, SnapshotSettings, WatchMode};
+use crate::upstream::{Address, UpstreamSettings};
+
+/// Paths that may be reached with the operator's key unless the configuration says otherwise: those that
+/// make a model answer, none that manage an account.
+const ALLOWED_PATHS: &[&str] = &[
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/embeddings",
+    "/v1/models",
+    "/v1/moderations",
+    "/v1/audio",
+    "/v1/images",
+    "/v1/rerank",
+];
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What flags set, besides the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Keys with their values as text.
+    pub values: Vec<(&'static str, String)>,
+}
+
+/// Everything that is configured.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where clients are served.
+    pub listen: SocketAddr,
+    /// Where operators are.
+    pub admin_listen: SocketAddr,
+    /// Worker threads.
+    pub workers: usize,
+    /// How long running requests may go on at shutdown.
+    pub drain: Duration,
+    /// Limits of connections.
+    pub connection: ConnectionSettings,
+    /// Limits of requests.
+    pub proxy: ProxySettings,
+    /// The upstream; `None` where no URL is set, which only `serve` needs.
+    pub upstream: Option<UpstreamSettings>,
+    /// What snapshots are built from.
+    pub snapshot: SnapshotSettings,
+    /// How changes of files are noticed.
+    pub watch: WatchMode,
+    /// The embedding model.
+    pub embedder: EmbedderSettings,
+    /// Fusion and gate.
+    pub search: SearchSettings,
+    /// Deadlines and memory.
+    pub planner: PlannerSettings,
+    /// Threads that retrieve.
+    pub retrieval_workers: usize,
+    /// Requests that may wait for them.
+    pub retrieval_queue: usize,
+    /// Token budgets.
+    pub budget: Budget,
+    /// How logs are written.
+    pub log_format: LogFormat,
+    /// Which logs are written, as `tracing` filters say it.
+    pub log_level: String,
+}
+
+/// Reads the configuration. A file that is not there is an empty one if `optional`. The settings come
+/// with warnings; without settings at least one problem is an error.
+pub fn load(file: &Path, optional: bool, overrides: &Overrides) -> (Option<Settings>, Vec<Problem>) {
+    let text = match std::fs::read(file) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let problem = Problem::error(file, format!("the file is not UTF-8: {error}"))
+                    .hint("save it as UTF-8");
+                return (None, vec![problem]);
+            }
+        },
+        Err(error) if optional && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            let problem = Problem::error(file, format!("the configuration cannot be read: {error}"))
+                .hint("`foreword init DIR` writes one with comments");
+            return (None, vec![problem]);
+        }
+    };
+    let mut reader = Reader::new(file, &text, &overrides.values);
+    let settings = resolve(&mut reader);
+    let failed = reader.problems.iter().any(Problem::is_error);
+    ((!failed).then_some(settings), reader.problems)
+}
+
+fn resolve(reader: &mut Reader) -> Settings {
+    let upstream = upstream(reader);
+    let operator_key = upstream.as_ref().is_some_and(|upstream| upstream.authorization.is_some());
+    let listen = listen(reader);
+    let snapshot = snapshot(reader);
+    Settings {
+        listen,
+        admin_listen: admin_listen(reader),
+        workers: count(reader, "server.workers", available_workers(), 1..=256),
+        drain: reader.duration("server.drain_timeout", Duration::from_secs(30)),
+        connection: ConnectionSettings {
+            header_timeout: reader.duration("server.header_timeout", Duration::from_secs(30)),
+            max_header_bytes: count(reader, "server.max_header_bytes", 64 << 10, 8 << 10..=1 << 20),
+            max_headers: count(reader, "server.max_headers", 128, 16..=1_000),
+            max_streams: u32::try_from(reader.number("server.max_streams", 256, 1..=10_000)).unwrap_or(256),
+        },
+        proxy: ProxySettings {
+            max_requests: count(reader, "server.max_requests", 4_096, 1..=1_000_000),
+            body_timeout: reader.duration("server.body_timeout", Duration::from_secs(60)),
+            max_body_bytes: count(reader, "injection.max_body_bytes", 8 << 20, 1 << 10..=1 << 30),
+            headers: reader.flag("injection.headers", true),
+            route: RouteSettings {
+                brand_header: reader.flag("knowledge.brand_header", false),
+                allowed_paths: allowed_paths(reader, operator_key),
+            },
+        },
+        upstream,
+        watch: reader.choice(
+            "knowledge.watch",
+            WatchMode::Auto,
+            &[("auto", WatchMode::Auto), ("poll", WatchMode::Poll), ("off", WatchMode::Off)],
+        ),
+        embedder: embedder(reader),
+        search: SearchSettings {
+            min_cosine: reader.fraction("retrieval.min_cosine", SearchSettings::default().min_cosine),
+            lexical_weight: reader
+                .fraction("retrieval.lexical_weight", SearchSettings::default().lexical_weight),
+            ..SearchSettings::default()
+        },
+        planner: planner(reader),
+        retrieval_workers: count(reader, "retrieval.workers", 1, 1..=64),
+        retrieval_queue: count(reader, "retrieval.queue", 64, 1..=100_000),
+        budget: budget(reader),
+        log_format: reader.choice(
+            "log.format",
+            LogFormat::Text,
+            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+        ),
+        log_level: reader.text("log.level").unwrap_or_else(|| "info".to_owned()),
+        snapshot,
+    }
+}
+
+fn listen(reader: &mut Reader) -> SocketAddr {
+    let address: SocketAddr =
+        reader.parsed("server.listen", ([127, 0, 0, 1], 8080).into(), "an address such as 127.0.0.1:8080");
+    if !address.ip().is_loopback() && !reader.flag("server.allow_unauthenticated", false) {
+        reader.problem(
+            "server.listen",
+            "is reachable from other machines, and foreword does not authenticate clients: put it behind \
+             something that does, and set server.allow_unauthenticated = true, or listen on 127.0.0.1",
+        );
+    }
+    address
+}
+
+fn admin_listen(reader: &mut Reader) -> SocketAddr {
+    let address: SocketAddr =
+        reader.parsed("admin.listen", ([127, 0, 0, 1], 8081).into(), "an address such as 127.0.0.1:8081");
+    if !address.ip().is_loopback() {
+        reader.problem("admin.listen", "must be a loopback address: the admin listener has no authentication");
+    }
+    address
+}
+
+fn upstream(reader: &mut Reader) -> Option<UpstreamSettings> {
+    let url = reader.text("upstream.url");
+    let address = match url.as_deref().map(Address::parse) {
+        None => None,
+        Some(Ok(address)) => Some(address),
+        Some(Err(error)) => {
+            reader.problem("upstream.url", &format!("is no base URL such as https://host/v1: {error}"));
+            None
+        }
+    };
+    let authorization = reader.text("upstream.api_key_env").and_then(|variable| key(reader, &variable));
+    let ca_file = reader.text("upstream.ca_file").map(|_| reader.path("upstream.ca_file", ""));
+    let settings = UpstreamSettings {
+        address: address?,
+        authorization,
+        ca_file,
+        http2_prior_knowledge: reader.flag("upstream.http2_prior_knowledge", false),
+        connect_timeout: reader.duration("upstream.connect_timeout", Duration::from_secs(10)),
+        first_byte_timeout: reader.duration("upstream.first_byte_timeout", Duration::from_secs(600)),
+        idle_timeout: reader.duration("upstream.idle_timeout", Duration::from_secs(600)),
+        pool_idle_timeout: reader.duration("upstream.pool_idle_timeout", Duration::from_secs(60)),
+    };
+    Some(settings)
+}
+
+/// The operator's key, from the environment variable that the configuration names.
+fn key(reader: &mut Reader, variable: &str) -> Option<HeaderValue> {
+    let Some(key) = std::env::var(variable).ok().filter(|key| !key.trim().is_empty()) else {
+        reader.problem(
+            "upstream.api_key_env",
+            &format!("names the environment variable {variable}, which is not set: set it, or take the key out to pass on the clients' own"),
+        );
+        return None;
+    };
+    match HeaderValue::try_from(format!("Bearer {}", key.trim())) {
+        Ok(mut value) => {
+            value.set_sensitive(true);
+            Some(value)
+        }
+        Err(_) => {
+            reader.problem("upstream.api_key_env", &format!("names {variable}, whose value has characters that no header can carry"));
+            None
+        }
+    }
+}
+
+fn allowed_paths(reader: &mut Reader, operator_key: bool) -> Option<Vec<String>> {
+    let listed = reader.list("upstream.allowed_paths");
+    if listed.is_none() && !operator_key {
+        return None;
+    }
+    Some(listed.unwrap_or_else(|| ALLOWED_PATHS.iter().map(|&path| path.to_owned()).collect()))
+}
+
+fn snapshot(reader: &mut Reader) -> SnapshotSettings {
+    let defaults = Limits::default();
+    let cache = match reader.text("knowledge.cache").as_deref() {
+        Some("off") => None,
+        _ => Some(reader.path("knowledge.cache", ".foreword/cache").join("vectors.bin")),
+    };
+    SnapshotSettings {
+        knowledge: reader.path("knowledge.folder", "knowledge"),
+        prompts: reader.path("knowledge.prompts", "prompts"),
+        cache,
+        limits: Limits {
+            max_file_bytes: count(reader, "knowledge.max_file_bytes", defaults.max_file_bytes, 1 << 10..=1 << 30),
+            max_item_bytes: count(reader, "knowledge.max_item_bytes", defaults.max_item_bytes, 64..=1 << 20),
+            ..defaults
+        },
+        recipe: reader.text("injection.recipe").unwrap_or_else(|| "pairs".to_owned()),
+        default_brands: reader.list("knowledge.default_brands").unwrap_or_default(),
+        tokenizer: reader.choice(
+            "injection.tokenizer",
+            Tokenizer::O200k,
+            &[
+                ("o200k", Tokenizer::O200k),
+                ("cl100k", Tokenizer::Cl100k),
+                ("estimate", Tokenizer::Estimate),
+            ],
+        ),
+        lenient: reader.choice("upstream.profile", false, &[("strict", false), ("lenient", true)]),
+    }
+}
+
+fn embedder(reader: &mut Reader) -> EmbedderSettings {
+    const DEFAULT: &str = ".foreword/models/all-minilm-l6-v2-int8";
+    let written = reader.text("retrieval.model");
+    let model = match written.as_deref() {
+        Some("off") => ModelSource::Off,
+        // A path has a separator, a name of fastembed's list has none or is `owner/name`.
+        Some(name) if !reader.path("retrieval.model", DEFAULT).exists() && !name.starts_with(['.', '/']) => {
+            ModelSource::Named(name.to_owned())
+        }
+        _ => ModelSource::Folder(reader.path("retrieval.model", DEFAULT)),
+    };
+    EmbedderSettings {
+        model,
+        library: reader.text("retrieval.onnx_runtime").map(|_| reader.path("retrieval.onnx_runtime", "")),
+        threads: count(reader, "retrieval.threads", 1, 1..=64),
+        cache_entries: count(reader, "retrieval.query_cache", 4_096, 1..=10_000_000),
+        ..EmbedderSettings::default()
+    }
+}
+
+fn planner(reader: &mut Reader) -> PlannerSettings {
+    PlannerSettings {
+        deadline: reader.duration("retrieval.deadline", Duration::from_millis(50)),
+        deadline_per_past_turn: reader.duration("retrieval.deadline_per_past_turn", Duration::from_millis(10)),
+        deadline_cap: reader.duration("retrieval.deadline_cap", Duration::from_secs(1)),
+        background: Duration::from_secs(5),
+        cache_entries: count(reader, "injection.plan_cache", 20_000, 1..=10_000_000),
+    }
+}
+
+fn budget(reader: &mut Reader) -> Budget {
+    let tokens = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let context = reader.number("upstream.context_tokens", 0, 0..=100_000_000);
+    Budget {
+        conversation_tokens: tokens(reader.number("injection.conversation_tokens", 2_000, 1..=1_000_000)),
+        context_tokens: (context > 0).then(|| tokens(context)),
+    }
+}
+
+fn count(reader: &mut Reader, key: &'static str, default: usize, bounds: std::ops::RangeInclusive<usize>) -> usize {
+    let number = reader.number(key, default as u64, *bounds.start() as u64..=*bounds.end() as u64);
+    usize::try_from(number).unwrap_or(default)
+}
+
+fn available_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_settings_are_sound() {
+        let (settings, problems) = load(Path::new("no-such-file.toml"), true, &Overrides::default());
+        assert!(settings.is_some(), "{problems:?}");
+    }
+}

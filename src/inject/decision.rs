@@ -1,0 +1,172 @@
+//! What was decided for a request, and why nothing was added where nothing was.
+
+use std::fmt;
+
+/// Why a turn, or a whole request, gets nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SkipReason {
+    /// Not a chat request: another path, method or kind of body.
+    NotChat,
+    /// The body is not UTF-8 JSON.
+    NotJson,
+    /// The body is nested too deep to be checked.
+    TooDeep,
+    /// The body is longer than `injection.max_body_bytes`.
+    TooLarge,
+    /// The body is compressed, so that nothing can be put into it.
+    Encoded,
+    /// The client has signed the body, so that nothing may be put into it.
+    Signed,
+    /// The messages can be understood in more than one way.
+    Ambiguous,
+    /// The conversation has no user message.
+    NoUserTurn,
+    /// The user message holds no text.
+    NoText,
+    /// Calls of the assistant still wait for their results.
+    OpenToolCalls,
+    /// No brand of that name is loaded.
+    UnknownBrand,
+    /// The brands in question hold no item that is valid now.
+    NoItems,
+    /// Nothing was found that fits well enough.
+    BelowThreshold,
+    /// What fits was told earlier in this conversation.
+    AlreadyTold,
+    /// The turn touches a topic that the brand never speaks about.
+    Vetoed,
+    /// A token budget, or the model's context window, leaves no room.
+    OverBudget,
+    /// Retrieval failed.
+    RetrievalFailed,
+    /// Retrieval has more to do than its queue holds.
+    Overloaded,
+    /// Retrieval did not finish in time.
+    Deadline,
+    /// The client asked for an answer without added context.
+    OptOut,
+}
+
+impl SkipReason {
+    /// Every reason, for metrics that start at zero.
+    pub const ALL: [SkipReason; 20] = [
+        SkipReason::NotChat,
+        SkipReason::NotJson,
+        SkipReason::TooDeep,
+        SkipReason::TooLarge,
+        SkipReason::Encoded,
+        SkipReason::Signed,
+        SkipReason::Ambiguous,
+        SkipReason::NoUserTurn,
+        SkipReason::NoText,
+        SkipReason::OpenToolCalls,
+        SkipReason::UnknownBrand,
+        SkipReason::NoItems,
+        SkipReason::BelowThreshold,
+        SkipReason::AlreadyTold,
+        SkipReason::Vetoed,
+        SkipReason::OverBudget,
+        SkipReason::RetrievalFailed,
+        SkipReason::Overloaded,
+        SkipReason::Deadline,
+        SkipReason::OptOut,
+    ];
+
+    /// The name in headers, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SkipReason::NotChat => "not_chat",
+            SkipReason::NotJson => "not_json",
+            SkipReason::TooDeep => "too_deep",
+            SkipReason::TooLarge => "too_large",
+            SkipReason::Encoded => "encoded",
+            SkipReason::Signed => "signed",
+            SkipReason::Ambiguous => "ambiguous",
+            SkipReason::NoUserTurn => "no_user_turn",
+            SkipReason::NoText => "no_text",
+            SkipReason::OpenToolCalls => "open_tool_calls",
+            SkipReason::UnknownBrand => "unknown_brand",
+            SkipReason::NoItems => "no_items",
+            SkipReason::BelowThreshold => "below_threshold",
+            SkipReason::AlreadyTold => "already_told",
+            SkipReason::Vetoed => "vetoed",
+            SkipReason::OverBudget => "over_budget",
+            SkipReason::RetrievalFailed => "retrieval_failed",
+            SkipReason::Overloaded => "overloaded",
+            SkipReason::Deadline => "deadline",
+            SkipReason::OptOut => "opt_out",
+        }
+    }
+
+    /// One sentence for a person.
+    pub fn explain(self) -> &'static str {
+        match self {
+            SkipReason::NotChat => "this is not a chat request",
+            SkipReason::NotJson => "the body is not JSON",
+            SkipReason::TooDeep => "the body is nested too deep",
+            SkipReason::TooLarge => "the body is longer than injection.max_body_bytes",
+            SkipReason::Encoded => "the body is compressed",
+            SkipReason::Signed => "the body is signed by the client",
+            SkipReason::Ambiguous => "the messages can be understood in more than one way",
+            SkipReason::NoUserTurn => "there is no user message",
+            SkipReason::NoText => "the user message holds no text",
+            SkipReason::OpenToolCalls => "tool calls before this turn still wait for their results",
+            SkipReason::UnknownBrand => "no brand of that name is loaded",
+            SkipReason::NoItems => "the brand has no item that is valid now",
+            SkipReason::BelowThreshold => "no item fits the question well enough",
+            SkipReason::AlreadyTold => "what fits was told earlier in the conversation",
+            SkipReason::Vetoed => "the brand never speaks about this topic",
+            SkipReason::OverBudget => "the token budget leaves no room",
+            SkipReason::RetrievalFailed => "retrieval failed",
+            SkipReason::Overloaded => "retrieval is busy",
+            SkipReason::Deadline => "retrieval did not finish in time",
+            SkipReason::OptOut => "the client asked for no added context",
+        }
+    }
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// What was decided for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// At least one turn got something.
+    Injected {
+        /// Items over all turns of the conversation.
+        items: usize,
+        /// Tokens over all turns, as the configured tokenizer counts them.
+        tokens: u32,
+    },
+    /// The body left as it came.
+    Skipped(SkipReason),
+}
+
+impl Decision {
+    /// `injected`, or the name of the reason.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decision::Injected { .. } => "injected",
+            Decision::Skipped(reason) => reason.as_str(),
+        }
+    }
+
+    /// Items that were added; zero when skipped.
+    pub fn items(self) -> usize {
+        match self {
+            Decision::Injected { items, .. } => items,
+            Decision::Skipped(_) => 0,
+        }
+    }
+
+    /// Tokens that were added; zero when skipped.
+    pub fn tokens(self) -> u32 {
+        match self {
+            Decision::Injected { tokens, .. } => tokens,
+            Decision::Skipped(_) => 0,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Turns, hits and a recipe become a decision and bytes. Pure: hits come in as data, this room does not
+//! know how they were found.
+
+mod budget;
+mod decision;
+mod plan;
+mod prepare;
+mod query;
+mod recipe;
+mod splice;
+mod tokens;
+
+pub use budget::Budget;
+pub use decision::{Decision, SkipReason};
+pub use plan::{Placed, Plan, TurnOutcome};
+pub use prepare::Prepared;
+pub use query::{MAX_QUERY_BYTES, turn_query};
+pub use recipe::{Order, Placement, Recipe, RenderError, load_recipes};
+pub use splice::{Spliced, splice};
+pub use tokens::{TokenCounter, Tokenizer, estimate_tokens};

@@ -1,0 +1,162 @@
+//! What each turn of a conversation gets. A plan grows turn by turn and never changes what it has
+//! placed, so that the messages of a continued conversation begin with those of the shorter one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::budget::Budget;
+use super::decision::{Decision, SkipReason};
+use super::prepare::Prepared;
+use super::recipe::{Order, Placement, Recipe, RenderError};
+use super::tokens::estimate_tokens;
+use crate::knowledge::Item;
+
+/// What one turn got.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// Index of the turn.
+    pub turn: usize,
+    /// The inserted bytes, as the recipe renders them.
+    pub bytes: Bytes,
+    /// The items, in the order in which they are told.
+    pub items: Arc<[Arc<Item>]>,
+    /// Their tokens.
+    pub tokens: u32,
+}
+
+/// What the last turn of a plan got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnOutcome {
+    /// So many items.
+    Injected(usize),
+    /// Nothing.
+    Skipped(SkipReason),
+}
+
+/// The plan of a conversation up to and including one turn.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What was placed, in the order of turns. Shared with the plans of later turns that add nothing.
+    pub placed: Arc<[Placed]>,
+    /// What the last turn got.
+    pub outcome: TurnOutcome,
+    /// Turns that the plan covers.
+    turns: usize,
+    tokens: u32,
+}
+
+impl Plan {
+    /// The plan of a conversation without turns.
+    pub fn empty() -> Plan {
+        Plan {
+            placed: Arc::new([]),
+            outcome: TurnOutcome::Skipped(SkipReason::NoUserTurn),
+            turns: 0,
+            tokens: 0,
+        }
+    }
+
+    /// The plan with one more turn, which gets nothing for this reason.
+    pub fn skip(&self, reason: SkipReason) -> Plan {
+        Plan { turns: self.turns + 1, outcome: TurnOutcome::Skipped(reason), ..self.clone() }
+    }
+
+    /// The plan with one more turn, to which these items are offered, best first. Under `lead` the first
+    /// turn is offered the pinned items and every other turn nothing.
+    pub fn offer(
+        &self,
+        offers: &[&Prepared],
+        recipe: &Recipe,
+        budget: &Budget,
+    ) -> Result<Plan, RenderError> {
+        let (chosen, reason) = self.choose(offers, recipe, budget);
+        if chosen.is_empty() {
+            return Ok(self.skip(reason));
+        }
+        let tokens = chosen.iter().map(|prepared| prepared.tokens).sum();
+        let placed = Placed {
+            turn: self.turns,
+            bytes: recipe.render(&chosen)?.into(),
+            items: chosen.iter().map(|prepared| Arc::clone(&prepared.item)).collect(),
+            tokens,
+        };
+        Ok(Plan {
+            outcome: TurnOutcome::Injected(chosen.len()),
+            placed: self.placed.iter().cloned().chain([placed]).collect(),
+            turns: self.turns + 1,
+            tokens: self.tokens + tokens,
+        })
+    }
+
+    /// The items that the next turn gets, in the order in which they are told, and why there are none.
+    fn choose<'a>(
+        &self,
+        offers: &[&'a Prepared],
+        recipe: &Recipe,
+        budget: &Budget,
+    ) -> (Vec<&'a Prepared>, SkipReason) {
+        let mut room = recipe.max_tokens.min(budget.conversation_tokens.saturating_sub(self.tokens));
+        let mut chosen = Vec::new();
+        let mut reason = SkipReason::BelowThreshold;
+        for &offer in offers {
+            if chosen.len() == recipe.max_items {
+                break;
+            }
+            if self.has_told(&offer.item) {
+                reason = SkipReason::AlreadyTold;
+            } else if offer.tokens > room {
+                // Whole items are dropped, never cut; a shorter one further down may still fit.
+                reason = SkipReason::OverBudget;
+            } else {
+                room -= offer.tokens;
+                chosen.push(offer);
+            }
+        }
+        if recipe.order == Order::RelevantLast {
+            chosen.reverse();
+        }
+        (chosen, reason)
+    }
+
+    fn has_told(&self, item: &Item) -> bool {
+        self.placed.iter().flat_map(|placed| placed.items.iter()).any(|told| told.id == item.id)
+    }
+
+    /// Items over all turns.
+    pub fn items(&self) -> usize {
+        self.placed.iter().map(|placed| placed.items.len()).sum()
+    }
+
+    /// Turns that the plan covers.
+    pub fn turns(&self) -> usize {
+        self.turns
+    }
+
+    /// Tokens over all turns.
+    pub fn tokens(&self) -> u32 {
+        self.tokens
+    }
+
+    /// The decision for a request with this plan and a body of `body_bytes`.
+    pub fn decide(&self, body_bytes: usize, budget: &Budget) -> Decision {
+        if self.placed.is_empty() {
+            return Decision::Skipped(match self.outcome {
+                TurnOutcome::Skipped(reason) => reason,
+                TurnOutcome::Injected(_) => SkipReason::NoUserTurn,
+            });
+        }
+        let needed = estimate_tokens(body_bytes).saturating_add(self.tokens);
+        match budget.context_tokens {
+            Some(context) if needed > context => Decision::Skipped(SkipReason::OverBudget),
+            _ => Decision::Injected { items: self.items(), tokens: self.tokens },
+        }
+    }
+}
+
+impl Placement {
+    /// Whether only pinned items are told, at the start of the conversation.
+    pub fn is_lead(self) -> bool {
+        self == Placement::Lead
+    }
+}

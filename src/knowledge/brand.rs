@@ -1,0 +1,56 @@
+//! `brand.toml`: what is to be named.
+
+use std::path::Path;
+
+use super::files::{Limits, read_source};
+use super::item::Brand;
+use crate::document::{Problem, Table, parse_toml};
+
+/// Reads a brand's own file; its items come from the others.
+pub(super) fn read_brand(
+    folder: &Path,
+    id: &str,
+    limits: &Limits,
+    problems: &mut Vec<Problem>,
+) -> Option<Brand> {
+    let file = folder.join("brand.toml");
+    if !file.exists() {
+        problems.push(
+            Problem::error(&file, "the brand's folder has no brand.toml")
+                .hint("write one with at least: name = \"The Brand\""),
+        );
+        return None;
+    }
+    let source = read_source(folder, &file, limits, problems)?;
+    let node = match parse_toml(&source.text) {
+        Ok(node) => node,
+        Err(faults) => {
+            problems.extend(faults.into_iter().map(|fault| fault.into_problem(&file, &source.text)));
+            return None;
+        }
+    };
+    let mut table = Table::new(&node, &file, &source.text, problems);
+    let name = table.string("name").unwrap_or_default();
+    if name.is_empty() {
+        table.error("name", "the brand has no name", "write: name = \"The Brand\"");
+    }
+    let mut names = |key: &'static str| {
+        let names = table.strings(key);
+        if names.iter().any(String::is_empty) {
+            table.error(key, &format!("`{key}` holds an empty text"), "take it out: it would match everything");
+        }
+        names
+    };
+    let brand = Brand {
+        id: id.to_owned(),
+        aliases: names("aliases"),
+        competitors: names("competitors"),
+        languages: names("languages"),
+        never: names("never"),
+        disclosure: table.string("disclosure"),
+        name,
+        items: Vec::new(),
+    };
+    table.finish();
+    Some(brand)
+}

@@ -1,0 +1,7 @@
+//! What can happen, and under which name it is counted. No other room names a metric.
+
+mod labels;
+mod registry;
+
+pub use labels::{Ending, PrefixBreak, ReloadResult, Route};
+pub use registry::{Gauges, Metrics};

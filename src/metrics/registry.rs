@@ -1,0 +1,231 @@
+//! The counters, gauges and histograms of a process, in the Prometheus text format.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::labels::{Ending, PrefixBreak, ReloadResult, Route};
+
+/// Upper bounds in seconds, from 100 microseconds to 10 seconds.
+const FAST: [f64; 10] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
+/// Upper bounds in seconds for waiting on a model.
+const SLOW: [f64; 11] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: Route,
+    /// `1xx` to `5xx`.
+    status: &'static str,
+    ending: Ending,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    decision: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabels {
+    cause: PrefixBreak,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: ReloadResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ErrorLabels {
+    code: &'static str,
+}
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    decisions: Family<DecisionLabels, Counter>,
+    errors: Family<ErrorLabels, Counter>,
+    prefix_breaks: Family<CauseLabels, Counter>,
+    reloads: Family<ReloadLabels, Counter>,
+    items: Counter,
+    tokens_added: Counter,
+    upstream_tokens: Counter,
+    upstream_cached_tokens: Counter,
+    plan_hits: Counter,
+    plan_misses: Counter,
+    plan_seconds: Histogram,
+    first_byte_seconds: Histogram,
+    /// Values that go up and down.
+    pub gauges: Gauges,
+}
+
+/// Values that go up and down.
+#[derive(Clone, Default)]
+pub struct Gauges {
+    /// Requests that are being answered.
+    pub in_flight: Gauge,
+    /// Open client connections.
+    pub connections: Gauge,
+    /// Items in the served snapshot.
+    pub snapshot_items: Gauge,
+    /// When the served snapshot was built, in seconds since 1970.
+    pub snapshot_time: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    pub fn new() -> Metrics {
+        let mut registry = Registry::with_prefix("foreword");
+        let metrics = Metrics {
+            requests: Family::default(),
+            decisions: Family::default(),
+            errors: Family::default(),
+            prefix_breaks: Family::default(),
+            reloads: Family::default(),
+            items: Counter::default(),
+            tokens_added: Counter::default(),
+            upstream_tokens: Counter::default(),
+            upstream_cached_tokens: Counter::default(),
+            plan_hits: Counter::default(),
+            plan_misses: Counter::default(),
+            plan_seconds: Histogram::new(FAST),
+            first_byte_seconds: Histogram::new(SLOW),
+            gauges: Gauges::default(),
+            registry: Registry::default(),
+        };
+        metrics.register_counters(&mut registry);
+        metrics.register_values(&mut registry);
+        Metrics { registry, ..metrics }
+    }
+
+    fn register_counters(&self, registry: &mut Registry) {
+        let mut counter = |name: &str, help: &str, family: &Counter| {
+            registry.register(name, help, family.clone());
+        };
+        counter("injected_items", "Items added to requests", &self.items);
+        counter("injected_tokens", "Tokens added to requests", &self.tokens_added);
+        counter("upstream_prompt_tokens", "Prompt tokens that the upstream reported", &self.upstream_tokens);
+        counter(
+            "upstream_cached_tokens",
+            "Prompt tokens that the upstream reported as cached",
+            &self.upstream_cached_tokens,
+        );
+        counter("plan_cache_hits", "Requests whose whole plan was known", &self.plan_hits);
+        counter("plan_cache_misses", "Requests that needed retrieval", &self.plan_misses);
+        registry.register("requests", "Requests by kind, status and ending", self.requests.clone());
+        registry.register("decisions", "Chat requests by decision", self.decisions.clone());
+        registry.register("proxy_errors", "Answers of our own by error code", self.errors.clone());
+        registry.register(
+            "prefix_breaks",
+            "Requests that could not continue what was sent for the turn before",
+            self.prefix_breaks.clone(),
+        );
+        registry.register("reloads", "Reloads by result", self.reloads.clone());
+    }
+
+    fn register_values(&self, registry: &mut Registry) {
+        let seconds = Unit::Seconds;
+        registry.register_with_unit(
+            "plan_duration",
+            "Time from the request body to the decision",
+            seconds.clone(),
+            self.plan_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "upstream_first_byte_duration",
+            "Time from the request to the upstream's response head",
+            seconds,
+            self.first_byte_seconds.clone(),
+        );
+        let gauges = &self.gauges;
+        registry.register("in_flight_requests", "Requests being answered", gauges.in_flight.clone());
+        registry.register("open_connections", "Open client connections", gauges.connections.clone());
+        registry.register("snapshot_items", "Items in the served snapshot", gauges.snapshot_items.clone());
+        registry.register(
+            "snapshot_timestamp",
+            "When the served snapshot was built, in seconds since 1970",
+            gauges.snapshot_time.clone(),
+        );
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The running version", build);
+    }
+
+    /// A request has been answered.
+    pub fn request_ended(&self, route: Route, status: u16, ending: Ending) {
+        let status = match status {
+            100..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        self.requests.get_or_create(&RequestLabels { route, status, ending }).inc();
+    }
+
+    /// A chat request was decided upon. `decision` is the name of a decision, never free text.
+    pub fn decided(&self, decision: &'static str, items: usize, tokens: u32, took: Duration) {
+        self.decisions.get_or_create(&DecisionLabels { decision }).inc();
+        self.items.inc_by(items as u64);
+        self.tokens_added.inc_by(u64::from(tokens));
+        self.plan_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Whether a chat request's plan was known.
+    pub fn plan_known(&self, known: bool) {
+        if known { self.plan_hits.inc() } else { self.plan_misses.inc() };
+    }
+
+    /// The proxy answered with an error of its own. `code` is one of the fixed error codes.
+    pub fn error_answered(&self, code: &'static str) {
+        self.errors.get_or_create(&ErrorLabels { code }).inc();
+    }
+
+    /// A conversation's outbound prefix was broken.
+    pub fn prefix_broken(&self, cause: PrefixBreak) {
+        self.prefix_breaks.get_or_create(&CauseLabels { cause }).inc();
+    }
+
+    /// A reload ended.
+    pub fn reloaded(&self, result: ReloadResult) {
+        self.reloads.get_or_create(&ReloadLabels { result }).inc();
+    }
+
+    /// The upstream sent its response head.
+    pub fn upstream_answered(&self, took: Duration) {
+        self.first_byte_seconds.observe(took.as_secs_f64());
+    }
+
+    /// The upstream reported its token usage.
+    pub fn usage_reported(&self, prompt: u64, cached: u64) {
+        self.upstream_tokens.inc_by(prompt);
+        self.upstream_cached_tokens.inc_by(cached);
+    }
+
+    /// Everything in the OpenMetrics text format.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Metrics")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics::new()
+    }
+}

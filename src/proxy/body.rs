@@ -1,0 +1,62 @@
+//! The bodies of answers: the upstream's, or one of ours.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+
+use super::observe::Report;
+use crate::tap::Tapped;
+use crate::upstream::{BodyError, TimedBody};
+
+/// What a client gets: an answer whose ending is reported.
+pub type AnswerBody = Tapped<Answer, Report>;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum Answer {
+    /// The upstream's, frame by frame as it comes.
+    Upstream(TimedBody),
+    /// One of ours.
+    Own(Full<Bytes>),
+}
+
+impl Answer {
+    /// An answer of our own.
+    pub fn own(text: String) -> Answer {
+        Answer::Own(Full::new(Bytes::from(text)))
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Answer::Upstream(body) => Pin::new(body).poll_frame(context),
+            Answer::Own(body) => {
+                Pin::new(body).poll_frame(context).map_err(|infallible| match infallible {})
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Answer::Upstream(body) => body.is_end_stream(),
+            Answer::Own(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Answer::Upstream(body) => body.size_hint(),
+            Answer::Own(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A request on its way down the stack. Each layer hands on a type that says what has been settled.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::Response;
+use http::request::Parts;
+
+use super::body::Answer;
+use super::error::ProxyError;
+use super::exchange::Exchange;
+use crate::chat::Dialect;
+use crate::snapshot::BrandChoice;
+use crate::upstream::{RequestBody, TimedBody};
+
+/// As it came from the client.
+pub struct Call {
+    /// Method, target and header fields.
+    pub parts: Parts,
+    /// The body, unread.
+    pub body: TimedBody,
+    /// The request's record.
+    pub exchange: Arc<Exchange>,
+}
+
+/// Path and brand are settled.
+pub struct Routed {
+    /// The call.
+    pub call: Call,
+    /// Path and query for the upstream.
+    pub target: String,
+    /// The request shape, where injection knows it.
+    pub dialect: Option<Dialect>,
+    /// Whose items may be told.
+    pub brand: BrandChoice,
+    /// The client asked for an answer without added context.
+    pub opted_out: bool,
+}
+
+/// Everything is settled: this is what leaves.
+pub struct Outbound {
+    /// Method and header fields.
+    pub parts: Parts,
+    /// Path and query for the upstream.
+    pub target: String,
+    /// The body.
+    pub body: RequestBody,
+    /// The request's record.
+    pub exchange: Arc<Exchange>,
+}
+
+/// What every layer but the outermost returns.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, ProxyError>> + Send>>;

@@ -1,0 +1,82 @@
+//! What the proxy answers for itself, and when.
+
+use http::StatusCode;
+
+use crate::upstream::{BodyError, UpstreamError};
+
+/// Why a request got no answer of the upstream.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The upstream gave none.
+    #[error("forwarding to the upstream")]
+    Upstream(#[source] UpstreamError),
+    /// The client's body broke off, or stayed silent.
+    #[error("reading the request body")]
+    ClientBody(#[source] BodyError),
+    /// The request target is of a form that a gateway does not serve.
+    #[error("refusing the request target: {0}")]
+    Target(&'static str),
+    /// The path is not among those that may be reached with the operator's key.
+    #[error("refusing a path outside of upstream.allowed_paths")]
+    PathNotAllowed,
+    /// As many requests as allowed are running.
+    #[error("too many requests at once")]
+    Busy,
+}
+
+impl ProxyError {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            ProxyError::Upstream(UpstreamError::Target(_)) | ProxyError::Target(_) => StatusCode::BAD_REQUEST,
+            ProxyError::Upstream(UpstreamError::Timeout(_)) => StatusCode::GATEWAY_TIMEOUT,
+            ProxyError::Upstream(_) => StatusCode::BAD_GATEWAY,
+            ProxyError::ClientBody(BodyError::Silent(_)) => StatusCode::REQUEST_TIMEOUT,
+            ProxyError::ClientBody(BodyError::Broken(_)) => StatusCode::BAD_REQUEST,
+            ProxyError::PathNotAllowed => StatusCode::FORBIDDEN,
+            ProxyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ProxyError::Upstream(UpstreamError::Connect(_)) => "upstream_unreachable",
+            ProxyError::Upstream(UpstreamError::Broken(_)) => "upstream_broken",
+            ProxyError::Upstream(UpstreamError::Timeout(_)) => "upstream_timeout",
+            ProxyError::Upstream(UpstreamError::Target(_)) | ProxyError::Target(_) => "bad_target",
+            ProxyError::ClientBody(BodyError::Silent(_)) => "request_body_timeout",
+            ProxyError::ClientBody(BodyError::Broken(_)) => "request_body_broken",
+            ProxyError::PathNotAllowed => "path_not_allowed",
+            ProxyError::Busy => "too_many_requests_at_once",
+        }
+    }
+
+    /// One or two sentences for the person at the client: nothing of addresses, keys or bodies.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            ProxyError::Upstream(UpstreamError::Connect(_)) => {
+                "foreword cannot reach the upstream endpoint. Check that it runs and that upstream.url is right."
+            }
+            ProxyError::Upstream(UpstreamError::Broken(_)) => {
+                "The upstream endpoint closed the connection before it answered. The request may be tried again."
+            }
+            ProxyError::Upstream(UpstreamError::Timeout(_)) => {
+                "The upstream endpoint did not begin to answer in time (upstream.first_byte_timeout)."
+            }
+            ProxyError::Upstream(UpstreamError::Target(_)) | ProxyError::Target(_) => {
+                "foreword serves plain paths only: no absolute URLs, no CONNECT, no dot segments, and a Host."
+            }
+            ProxyError::ClientBody(BodyError::Silent(_)) => {
+                "The request body did not arrive in time (server.body_timeout)."
+            }
+            ProxyError::ClientBody(BodyError::Broken(_)) => "The request body broke off or is badly framed.",
+            ProxyError::PathNotAllowed => {
+                "This path may not be used with the key that foreword holds (upstream.allowed_paths)."
+            }
+            ProxyError::Busy => {
+                "foreword is handling as many requests as it may (server.max_requests). Try again shortly."
+            }
+        }
+    }
+}

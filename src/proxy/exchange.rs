@@ -1,0 +1,45 @@
+//! The record of one request. It lives exactly as long as the request does: what it holds is free again
+//! when the last byte of the answer has left or the client has gone.
+
+use std::sync::OnceLock;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Duration, Instant};
+use uuid::Uuid;
+
+use crate::inject::Decision;
+use crate::metrics::Route;
+
+/// What is known of a request so far. Each layer writes its own field once.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The receipt's id.
+    pub receipt: Uuid,
+    /// When the request head had been read.
+    pub started: Instant,
+    /// The place that the request takes under the limit of requests at once.
+    pub permit: OnceLock<OwnedSemaphorePermit>,
+    /// Chat or not.
+    pub route: OnceLock<Route>,
+    /// The decision about a chat request.
+    pub decision: OnceLock<Decision>,
+    /// Time that the decision took.
+    pub planning: OnceLock<Duration>,
+    /// Time from the request to the upstream's response head.
+    pub first_byte: OnceLock<Duration>,
+}
+
+impl Exchange {
+    /// A new record.
+    pub fn new() -> Exchange {
+        Exchange {
+            receipt: Uuid::now_v7(),
+            started: Instant::now(),
+            permit: OnceLock::new(),
+            route: OnceLock::new(),
+            decision: OnceLock::new(),
+            planning: OnceLock::new(),
+            first_byte: OnceLock::new(),
+        }
+    }
+}

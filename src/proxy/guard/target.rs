@@ -1,0 +1,53 @@
+//! What is wrong with a request target.
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{Method, Version};
+
+/// The reason to refuse a request, if there is one.
+pub(super) fn fault(parts: &Parts) -> Option<&'static str> {
+    if parts.method == Method::CONNECT {
+        return Some("CONNECT is for forward proxies");
+    }
+    // HTTP/2 always carries scheme and authority; in HTTP/1.1 they mean a forward proxy.
+    if parts.version <= Version::HTTP_11 && parts.uri.scheme().is_some() {
+        return Some("an absolute URL is for forward proxies");
+    }
+    if parts.version == Version::HTTP_11 && parts.headers.get_all(HOST).iter().count() != 1 {
+        return Some("HTTP/1.1 wants exactly one Host");
+    }
+    if !parts.uri.path().starts_with('/') {
+        return Some("the path does not begin with a slash");
+    }
+    has_dot_segment(parts.uri.path()).then_some("the path has a dot segment")
+}
+
+/// Whether a path has a `.` or `..` segment, also where dots, slashes or backslashes are
+/// percent-encoded: some servers decode before they resolve.
+fn has_dot_segment(path: &str) -> bool {
+    if !path.contains("/.") && !path.contains(['%', '\\']) {
+        return false;
+    }
+    let decoded = path
+        .to_ascii_lowercase()
+        .replace("%2e", ".")
+        .replace("%2f", "/")
+        .replace("%5c", "/")
+        .replace('\\', "/");
+    decoded.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_dot_segment;
+
+    #[test]
+    fn dot_segments_are_seen_in_every_spelling() {
+        for path in ["/v1/../admin", "/v1/.", "/%2e%2E/x", "/v1/..%2fadmin", "/a/..%5Cb", "/a\\..\\b", "/.."] {
+            assert!(has_dot_segment(path), "{path}");
+        }
+        for path in ["/v1/models/gpt-4.1", "/v1/files/a..b", "/.well-known/x", "/v1/%20", "/..."] {
+            assert!(!has_dot_segment(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Chat requests get their injection here. Nothing that goes wrong here fails a request: it goes on as
+//! it came, with the reason in its record.
+
+mod admit;
+mod read;
+mod service;
+
+pub use service::{Inject, InjectLayer, InjectSettings};

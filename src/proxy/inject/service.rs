@@ -1,0 +1,144 @@
+//! The layer that reads, decides and splices.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue, Response};
+use tower::{Layer, Service};
+
+use super::admit::head_reason;
+use super::read::{Read, read_body};
+use crate::chat::Dialect;
+use crate::inject::{Decision, SkipReason};
+use crate::metrics::Metrics;
+use crate::proxy::body::Answer;
+use crate::proxy::call::{Answering, Call, Outbound, Routed};
+use crate::proxy::error::ProxyError;
+use crate::proxy::exchange::Exchange;
+use crate::snapshot::{Planner, Request};
+use crate::upstream::RequestBody;
+
+/// What the layer needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct InjectSettings {
+    /// Largest body that is read whole.
+    pub max_body_bytes: usize,
+    /// Whether responses say what was added.
+    pub headers: bool,
+}
+
+/// Makes [`Inject`].
+#[derive(Clone)]
+pub struct InjectLayer {
+    preparation: Arc<Preparation>,
+}
+
+impl InjectLayer {
+    /// Plans with `planner`.
+    pub fn new(planner: Arc<Planner>, metrics: Arc<Metrics>, settings: InjectSettings) -> Self {
+        InjectLayer { preparation: Arc::new(Preparation { planner, metrics, settings }) }
+    }
+}
+
+impl<S> Layer<S> for InjectLayer {
+    type Service = Inject<S>;
+
+    fn layer(&self, inner: S) -> Inject<S> {
+        Inject { inner, preparation: Arc::clone(&self.preparation) }
+    }
+}
+
+/// Adds to chat requests what fits.
+#[derive(Clone)]
+pub struct Inject<S> {
+    inner: S,
+    preparation: Arc<Preparation>,
+}
+
+impl<S> Service<Routed> for Inject<S>
+where
+    S: Service<Outbound, Response = Response<Answer>, Error = ProxyError, Future = Answering>
+        + Clone
+        + Send
+        + 'static,
+{
+    type Response = Response<Answer>;
+    type Error = ProxyError;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, routed: Routed) -> Answering {
+        let Some(dialect) = routed.dialect else {
+            let Call { parts, body, exchange } = routed.call;
+            let body = RequestBody::client(body);
+            return self.inner.call(Outbound { parts, target: routed.target, body, exchange });
+        };
+        let mut this = self.clone();
+        let preparation = Arc::clone(&self.preparation);
+        Box::pin(async move {
+            let exchange = Arc::clone(&routed.call.exchange);
+            let outbound = preparation.prepare(routed, dialect).await?;
+            let mut response = this.inner.call(outbound).await?;
+            if preparation.settings.headers {
+                announce(response.headers_mut(), &exchange);
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// What happens before a chat request is forwarded.
+struct Preparation {
+    planner: Arc<Planner>,
+    metrics: Arc<Metrics>,
+    settings: InjectSettings,
+}
+
+impl Preparation {
+    /// Reads the body, decides, and makes what leaves.
+    async fn prepare(&self, routed: Routed, dialect: Dialect) -> Result<Outbound, ProxyError> {
+        let Routed { call: Call { mut parts, body, exchange }, target, brand, opted_out, .. } = routed;
+        let limit = self.settings.max_body_bytes;
+        let reason = if opted_out { Some(SkipReason::OptOut) } else { head_reason(&parts.headers, limit) };
+        if let Some(reason) = reason {
+            self.record(&exchange, Decision::Skipped(reason));
+            return Ok(Outbound { parts, target, body: RequestBody::client(body), exchange });
+        }
+        let body = match read_body(body, limit).await.map_err(ProxyError::ClientBody)? {
+            Read::Longer(read, rest) => {
+                self.record(&exchange, Decision::Skipped(SkipReason::TooLarge));
+                RequestBody::resumed(read, rest)
+            }
+            Read::Whole(bytes, trailers) => {
+                let started = tokio::time::Instant::now();
+                let planned = self.planner.plan(Request { body: bytes, dialect, brand: &brand }).await;
+                exchange.planning.get_or_init(|| started.elapsed());
+                self.record(&exchange, planned.decision);
+                // Its length has changed; the client states the new one.
+                parts.headers.remove(CONTENT_LENGTH);
+                RequestBody::whole(planned.body, trailers)
+            }
+        };
+        Ok(Outbound { parts, target, body, exchange })
+    }
+
+    fn record(&self, exchange: &Exchange, decision: Decision) {
+        exchange.decision.get_or_init(|| decision);
+        let took = exchange.planning.get().copied().unwrap_or_default();
+        self.metrics.decided(decision.as_str(), decision.items(), decision.tokens(), took);
+    }
+}
+
+/// Says on the response what was decided.
+fn announce(headers: &mut HeaderMap, exchange: &Exchange) {
+    let Some(decision) = exchange.decision.get() else { return };
+    headers.insert("x-foreword-decision", HeaderValue::from_static(decision.as_str()));
+    headers.insert("x-foreword-items", HeaderValue::from(decision.items()));
+    if let Ok(receipt) = HeaderValue::try_from(exchange.receipt.to_string()) {
+        headers.insert("x-foreword-receipt", receipt);
+    }
+}

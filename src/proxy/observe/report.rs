@@ -1,0 +1,109 @@
+//! The end of a request: counted and logged exactly once, also when the client has gone.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+
+use crate::metrics::{Ending, Metrics, Route};
+use crate::proxy::exchange::Exchange;
+use crate::tap::{UsageReader, Watch};
+
+/// The status that the log gives to a request whose client went away before an answer began.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Watches an answer and reports how it ended.
+#[derive(Debug)]
+pub struct Report {
+    exchange: Arc<Exchange>,
+    metrics: Arc<Metrics>,
+    method: Method,
+    path: String,
+    status: u16,
+    bytes: u64,
+    usage: Option<UsageReader>,
+    reported: bool,
+}
+
+impl Report {
+    /// A report on a request that has just begun.
+    pub(super) fn begin(exchange: Arc<Exchange>, metrics: Arc<Metrics>, method: Method, path: &str) -> Report {
+        metrics.gauges.in_flight.inc();
+        Report {
+            exchange,
+            metrics,
+            method,
+            path: path.to_owned(),
+            status: CLIENT_CLOSED_REQUEST,
+            bytes: 0,
+            usage: None,
+            reported: false,
+        }
+    }
+
+    /// The answer's head has come.
+    pub(super) fn answered(&mut self, status: u16, headers: &HeaderMap) {
+        self.status = status;
+        if self.route() == Route::Chat && (200..300).contains(&status) {
+            let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+            self.usage =
+                Some(UsageReader::new(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING)));
+        }
+    }
+
+    fn route(&self) -> Route {
+        self.exchange.route.get().copied().unwrap_or(Route::Refused)
+    }
+
+    fn report(&mut self, ending: Ending) {
+        if std::mem::replace(&mut self.reported, true) {
+            return;
+        }
+        let route = self.route();
+        self.metrics.gauges.in_flight.dec();
+        self.metrics.request_ended(route, self.status, ending);
+        let usage = self.usage.take().and_then(UsageReader::finish);
+        if let Some(usage) = usage {
+            self.metrics.usage_reported(usage.prompt_tokens, usage.cached_tokens);
+        }
+        let decision = self.exchange.decision.get();
+        tracing::info!(
+            target: "foreword::access",
+            receipt = %self.exchange.receipt,
+            method = %self.method,
+            path = self.path,
+            status = self.status,
+            route = route.as_str(),
+            decision = decision.map(|decision| decision.as_str()),
+            items = decision.map(|decision| decision.items()),
+            tokens_added = decision.map(|decision| decision.tokens()),
+            planning_us = self.exchange.planning.get().map(|took| took.as_micros() as u64),
+            first_byte_us = self.exchange.first_byte.get().map(|took| took.as_micros() as u64),
+            total_us = self.exchange.started.elapsed().as_micros() as u64,
+            bytes = self.bytes,
+            prompt_tokens = usage.map(|usage| usage.prompt_tokens),
+            cached_tokens = usage.map(|usage| usage.cached_tokens),
+            ending = ending.as_str(),
+            "request"
+        );
+    }
+}
+
+impl Watch for Report {
+    fn data(&mut self, bytes: &Bytes) {
+        self.bytes += bytes.len() as u64;
+        if let Some(usage) = &mut self.usage {
+            usage.data(bytes);
+        }
+    }
+
+    fn ended(mut self, ending: Ending) {
+        self.report(ending);
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.report(Ending::Cancelled);
+    }
+}

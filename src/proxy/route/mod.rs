@@ -1,0 +1,111 @@
+//! Path and header fields become a brand, a dialect and the path for the upstream.
+
+mod path;
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::HeaderName;
+use http::{HeaderMap, Method, Response};
+use tower::{Layer, Service};
+
+use super::body::Answer;
+use super::call::{Answering, Call, Routed};
+use super::error::ProxyError;
+use crate::chat::Dialect;
+use crate::metrics::Route as RouteLabel;
+use crate::snapshot::BrandChoice;
+use path::{is_allowed, split_brand};
+
+const BRAND_HEADER: &str = "x-foreword-brand";
+const CONTEXT_HEADER: &str = "x-foreword-context";
+
+/// How requests are routed.
+#[derive(Debug, Clone)]
+pub struct RouteSettings {
+    /// Whether clients may name a brand by header.
+    pub brand_header: bool,
+    /// Paths that may be reached, each with what is under it; `None` allows all. Set wherever the
+    /// operator's own key is used.
+    pub allowed_paths: Option<Vec<String>>,
+}
+
+/// Makes [`Route`].
+#[derive(Clone)]
+pub struct RouteLayer {
+    settings: Arc<RouteSettings>,
+}
+
+impl RouteLayer {
+    /// Routes by `settings`.
+    pub fn new(settings: RouteSettings) -> Self {
+        RouteLayer { settings: Arc::new(settings) }
+    }
+}
+
+impl<S> Layer<S> for RouteLayer {
+    type Service = Route<S>;
+
+    fn layer(&self, inner: S) -> Route<S> {
+        Route { inner, settings: Arc::clone(&self.settings) }
+    }
+}
+
+/// Settles path and brand.
+#[derive(Clone)]
+pub struct Route<S> {
+    inner: S,
+    settings: Arc<RouteSettings>,
+}
+
+impl<S> Service<Call> for Route<S>
+where
+    S: Service<Routed, Response = Response<Answer>, Error = ProxyError, Future = Answering>,
+{
+    type Response = Response<Answer>;
+    type Error = ProxyError;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut call: Call) -> Answering {
+        let (path_brand, path) = split_brand(call.parts.uri.path());
+        let allowed = self.settings.allowed_paths.as_deref().is_none_or(|allowed| is_allowed(path, allowed));
+        if !allowed {
+            return Box::pin(std::future::ready(Err(ProxyError::PathNotAllowed)));
+        }
+        let dialect = Dialect::of_path(path).filter(|_| call.parts.method == Method::POST);
+        let target = match call.parts.uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let header_brand = || {
+            let named = call.parts.headers.get(BRAND_HEADER).filter(|_| self.settings.brand_header)?;
+            Some(String::from_utf8_lossy(named.as_bytes()).into_owned())
+        };
+        let brand = path_brand
+            .map(str::to_owned)
+            .or_else(header_brand)
+            .map_or(BrandChoice::Default, BrandChoice::Named);
+        let opted_out = call
+            .parts
+            .headers
+            .get(CONTEXT_HEADER)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"off"));
+        strip_own_headers(&mut call.parts.headers);
+        let route = if dialect.is_some() { RouteLabel::Chat } else { RouteLabel::Passthrough };
+        call.exchange.route.get_or_init(|| route);
+        self.inner.call(Routed { call, target, dialect, brand, opted_out })
+    }
+}
+
+/// Header fields that speak to the proxy are never forwarded.
+fn strip_own_headers(headers: &mut HeaderMap) {
+    let own: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("x-foreword-")).cloned().collect();
+    for name in own {
+        headers.remove(name);
+    }
+}

@@ -1,0 +1,60 @@
+//! The layers of the request path, outermost first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower::ServiceBuilder;
+
+use super::forward::Forward;
+use super::guard::GuardLayer;
+use super::inject::{Inject, InjectLayer, InjectSettings};
+use super::limit::{Limit, LimitLayer};
+use super::observe::{Observe, ObserveLayer};
+use super::refuse::{Refuse, RefuseLayer};
+use super::route::{Route, RouteLayer, RouteSettings};
+use crate::metrics::Metrics;
+use crate::proxy::guard::Guard;
+use crate::snapshot::Planner;
+use crate::upstream::Upstream;
+
+/// What the stack needs to know.
+#[derive(Debug, Clone)]
+pub struct ProxySettings {
+    /// Most requests at once; one more is answered 503.
+    pub max_requests: usize,
+    /// Longest silence within a request body.
+    pub body_timeout: Duration,
+    /// Largest chat body that is read whole; a longer one streams on as it comes.
+    pub max_body_bytes: usize,
+    /// Whether chat responses say what was added.
+    pub headers: bool,
+    /// Paths and brands.
+    pub route: RouteSettings,
+}
+
+/// The whole request path as one service.
+pub type Stack = Observe<Refuse<Guard<Limit<Route<Inject<Forward>>>>>>;
+
+/// Builds the request path.
+pub fn stack(
+    settings: &ProxySettings,
+    upstream: Upstream,
+    planner: Arc<Planner>,
+    metrics: Arc<Metrics>,
+) -> Stack {
+    let inject = InjectSettings { max_body_bytes: settings.max_body_bytes, headers: settings.headers };
+    ServiceBuilder::new()
+        // Outermost, so that every request has one log line and one count, however it ends.
+        .layer(ObserveLayer::new(Arc::clone(&metrics), settings.body_timeout))
+        // Errors become answers in one place.
+        .layer(RefuseLayer::new(Arc::clone(&metrics)))
+        // Targets that could mean another host or path to the upstream are refused before anything reads them.
+        .layer(GuardLayer)
+        // Inside of observing, so that what it turns away is counted.
+        .layer(LimitLayer::new(settings.max_requests))
+        // Path to brand, dialect and upstream path.
+        .layer(RouteLayer::new(settings.route.clone()))
+        // Reads and splices chat bodies; everything else goes by.
+        .layer(InjectLayer::new(planner, Arc::clone(&metrics), inject))
+        .service(Forward::new(upstream, metrics))
+}

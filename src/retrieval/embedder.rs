@@ -1,0 +1,132 @@
+//! Text becomes a vector.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fastembed::TextEmbedding;
+use parking_lot::FairMutex;
+use quick_cache::sync::Cache;
+
+use super::model::{ModelSource, OpenError, open};
+use super::store::Identity;
+
+/// Which model, and how it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbedderSettings {
+    /// The model.
+    pub model: ModelSource,
+    /// The path of ONNX Runtime, where it is not looked for.
+    pub library: Option<PathBuf>,
+    /// Threads that one text is computed on.
+    pub threads: usize,
+    /// Vectors of queries that are remembered.
+    pub cache_entries: usize,
+    /// Tokens of a text that are read; what is longer is cut.
+    pub max_length: usize,
+}
+
+impl Default for EmbedderSettings {
+    fn default() -> Self {
+        EmbedderSettings {
+            model: ModelSource::Off,
+            library: None,
+            threads: 1,
+            cache_entries: 4_096,
+            max_length: 256,
+        }
+    }
+}
+
+/// Why a text has no vector.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    /// The model failed.
+    #[error("the embedding model failed: {0}")]
+    Failed(String),
+    /// The model gave numbers that are no direction: NaN, infinity or zero.
+    #[error("the embedding model gave a vector that is no direction")]
+    NoDirection,
+}
+
+/// One model session. One text is computed at a time; those that wait are served in order, so that a
+/// rebuild of many texts lets single questions in between.
+pub struct Embedder {
+    session: FairMutex<TextEmbedding>,
+    cache: Cache<Box<str>, Arc<[f32]>>,
+    identity: Identity,
+}
+
+impl Embedder {
+    /// Loads the model and tries it out.
+    pub fn open(settings: &EmbedderSettings) -> Result<Embedder, OpenError> {
+        let opened = open(settings)?;
+        let mut embedder = Embedder {
+            session: FairMutex::new(opened.session),
+            cache: Cache::new(settings.cache_entries),
+            identity: Identity { model: opened.id, dimension: 0 },
+        };
+        let sample = embedder.compute("sample").map_err(|error| OpenError::Broken {
+            model: embedder.identity.model.clone(),
+            reason: error.to_string(),
+        })?;
+        embedder.identity.dimension = sample.len();
+        Ok(embedder)
+    }
+
+    /// The model's name and the hash of its files.
+    pub fn id(&self) -> &str {
+        &self.identity.model
+    }
+
+    /// What vectors of this model are kept under.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The vector of a query, of length 1, remembered.
+    pub fn embed(&self, text: &str) -> Result<Arc<[f32]>, EmbedError> {
+        if let Some(vector) = self.cache.get(text) {
+            return Ok(vector);
+        }
+        let vector = self.compute(text)?;
+        self.cache.insert(text.into(), Arc::clone(&vector));
+        Ok(vector)
+    }
+
+    /// The vector of a text, of length 1, computed anew.
+    pub(super) fn compute(&self, text: &str) -> Result<Arc<[f32]>, EmbedError> {
+        let mut session = self.session.lock();
+        let computed = catch_unwind(AssertUnwindSafe(|| session.embed([text], None)));
+        drop(session);
+        let mut vectors = match computed {
+            Ok(Ok(vectors)) => vectors,
+            Ok(Err(error)) => return Err(EmbedError::Failed(error.to_string())),
+            Err(_) => return Err(EmbedError::Failed("it panicked".to_owned())),
+        };
+        normalise(vectors.pop().unwrap_or_default())
+    }
+}
+
+fn normalise(mut vector: Vec<f32>) -> Result<Arc<[f32]>, EmbedError> {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    if !length.is_finite() || length < f32::MIN_POSITIVE {
+        return Err(EmbedError::NoDirection);
+    }
+    vector.iter_mut().for_each(|value| *value /= length);
+    Ok(vector.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise;
+
+    #[test]
+    fn only_directions_are_vectors() {
+        assert!(normalise(vec![f32::NAN, 1.0]).is_err());
+        assert!(normalise(vec![f32::INFINITY, 1.0]).is_err());
+        assert!(normalise(vec![0.0, 0.0]).is_err());
+        assert!(normalise(Vec::new()).is_err());
+        assert_eq!(&*normalise(vec![3.0, 4.0]).unwrap(), [0.6, 0.8]);
+    }
+}

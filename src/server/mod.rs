@@ -1,0 +1,7 @@
+//! Sockets, connections, shutdown. It hands requests to a service and knows nothing of what they ask.
+
+mod connection;
+mod listen;
+
+pub use connection::ConnectionSettings;
+pub use listen::{Drained, serve};

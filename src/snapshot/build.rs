@@ -1,0 +1,351 @@
+//! Building a snapshot: knowledge and recipes are read, items embedded, indexed, rendered and counted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::document::Problem;
+use crate::inject::{Placement, Prepared, Recipe, TokenCounter, Tokenizer, load_recipes};
+use crate::knowledge::{Brand, Item, Limits, load};
+use crate::retrieval::{Embedder, Index, NameMatcher, VectorStore};
+
+/// Where a snapshot is built from.
+#[derive(Debug, Clone)]
+pub struct SnapshotSettings {
+    /// The knowledge folder.
+    pub knowledge: PathBuf,
+    /// The folder of recipes.
+    pub prompts: PathBuf,
+    /// Where vectors and token counts are kept; `None` keeps none.
+    pub cache: Option<PathBuf>,
+    /// Bounds of files and items.
+    pub limits: Limits,
+    /// The recipe that serves.
+    pub recipe: String,
+    /// Brands that a request without a brand of its own sees; empty means the only one.
+    pub default_brands: Vec<String>,
+    /// Tokens that items are counted in.
+    pub tokenizer: Tokenizer,
+    /// Whether the upstream takes system messages anywhere.
+    pub lenient: bool,
+}
+
+/// One brand, ready to be searched and told.
+pub struct ServedBrand {
+    /// The folder's name.
+    pub id: String,
+    /// The canonical spelling.
+    pub name: String,
+    pub(super) index: Index,
+    prepared: HashMap<String, Prepared>,
+    /// Ids of the pinned items, sorted.
+    pinned: Vec<String>,
+    never: NameMatcher,
+}
+
+impl ServedBrand {
+    pub(super) fn is_empty(&self) -> bool {
+        self.prepared.is_empty()
+    }
+
+    /// Number of items that may be told now.
+    pub fn len(&self) -> usize {
+        self.prepared.len()
+    }
+
+    pub(super) fn vetoes(&self, query: &str) -> bool {
+        self.never.is_in(query)
+    }
+
+    pub(super) fn prepared(&self, id: &str) -> Option<&Prepared> {
+        self.prepared.get(id)
+    }
+
+    pub(super) fn pinned(&self) -> impl Iterator<Item = &Prepared> {
+        self.pinned.iter().filter_map(|id| self.prepared.get(id))
+    }
+}
+
+/// What building took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BuildReport {
+    /// Items over all brands.
+    pub items: usize,
+    /// Items that had to be embedded.
+    pub embedded: usize,
+    /// Wall time.
+    pub took: Duration,
+}
+
+/// Everything that requests are decided with. Immutable.
+pub struct Snapshot {
+    /// Hash of everything that decisions depend on: two processes with the same files have the same.
+    pub id: Arc<str>,
+    /// The brands, sorted by id.
+    pub brands: Vec<ServedBrand>,
+    /// Every recipe by name.
+    pub recipes: BTreeMap<String, Arc<Recipe>>,
+    /// The one that serves.
+    pub recipe: Arc<Recipe>,
+    /// When it was built.
+    pub built: Timestamp,
+    /// The next instant at which an item becomes or ceases to be valid.
+    pub next_boundary: Option<Timestamp>,
+    /// What building took.
+    pub report: BuildReport,
+    pub(super) default_brands: Vec<usize>,
+}
+
+/// Builds snapshots.
+pub struct Builder {
+    settings: SnapshotSettings,
+    embedder: Option<Arc<Embedder>>,
+}
+
+impl Builder {
+    /// Builds from `settings`; without an embedder, for lexical retrieval alone.
+    pub fn new(settings: SnapshotSettings, embedder: Option<Arc<Embedder>>) -> Builder {
+        Builder { settings, embedder }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &SnapshotSettings {
+        &self.settings
+    }
+
+    /// Reads and checks everything without building: all problems at once.
+    pub fn check(&self, now: Timestamp) -> Vec<Problem> {
+        let loaded = load(&self.settings.knowledge, &self.settings.limits, now);
+        let (recipes, recipe_problems) = load_recipes(&self.settings.prompts);
+        let mut problems = loaded.problems;
+        problems.extend(recipe_problems);
+        let brands: Vec<&str> = loaded.knowledge.brands.iter().map(|brand| &*brand.id).collect();
+        self.default_brands(&brands, &mut problems);
+        self.serving_recipe(&recipes, &mut problems);
+        problems
+    }
+
+    /// Builds the snapshot of `now`. `Err`: at least one of the problems is an error. `progress` is told
+    /// how many items of how many have a vector.
+    pub fn build(
+        &self,
+        now: Timestamp,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(Snapshot, Vec<Problem>), Vec<Problem>> {
+        let started = Instant::now();
+        let loaded = load(&self.settings.knowledge, &self.settings.limits, now);
+        let (recipes, recipe_problems) = load_recipes(&self.settings.prompts);
+        let mut problems = loaded.problems;
+        problems.extend(recipe_problems);
+        let ids: Vec<&str> = loaded.knowledge.brands.iter().map(|brand| &*brand.id).collect();
+        let default_brands = self.default_brands(&ids, &mut problems);
+        let recipe = self.serving_recipe(&recipes, &mut problems);
+        let Some(recipe) = recipe.filter(|_| !problems.iter().any(Problem::is_error)) else {
+            return Err(problems);
+        };
+        let mut store = self.open_store(&mut problems);
+        let mut counter = Counter::new(self.settings.tokenizer);
+        let mut brands = Vec::new();
+        let mut report = BuildReport::default();
+        for brand in &loaded.knowledge.brands {
+            match self.serve(brand, &recipe, now, &mut store, &mut counter, progress) {
+                Ok((brand, embedded)) => {
+                    report.items += brand.len();
+                    report.embedded += embedded;
+                    brands.push(brand);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.iter().any(Problem::is_error) {
+            return Err(problems);
+        }
+        if let Some(path) = &self.settings.cache
+            && let Err(error) = store.save(path)
+        {
+            problems.push(
+                Problem::warning(path, format!("the cache of vectors cannot be written: {error}"))
+                    .hint("make the folder writable or set knowledge.cache to another one; it serves without"),
+            );
+        }
+        report.took = started.elapsed();
+        let id = self.id(&loaded.knowledge.brands, &recipe, now);
+        let next_boundary = next_boundary(&loaded.knowledge.brands, now);
+        let snapshot =
+            Snapshot { id, brands, recipes, recipe, built: now, next_boundary, report, default_brands };
+        Ok((snapshot, problems))
+    }
+
+    fn serve(
+        &self,
+        brand: &Brand,
+        recipe: &Recipe,
+        now: Timestamp,
+        store: &mut VectorStore,
+        counter: &mut Counter,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(ServedBrand, usize), Problem> {
+        let folder = || self.settings.knowledge.join(&brand.id);
+        let (index, embedded) = Index::build(brand, now, store, self.embedder.as_deref(), progress)
+            .map_err(|error| {
+                Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
+                    .hint("check the embedding model named by retrieval.model")
+            })?;
+        let mut prepared = HashMap::new();
+        for item in valid(brand, now) {
+            let rendered = Prepared::new(recipe, Arc::clone(item), |text| counter.count(store, text))
+                .map_err(|error| {
+                    Problem::error(folder().join(&item.origin.file), chain(&error))
+                        .hint("mend the recipe's template so that it tells every item")
+                })?;
+            prepared.insert(item.id.clone(), rendered);
+        }
+        let pinned = valid(brand, now).filter(|item| item.pinned).map(|item| item.id.clone()).collect();
+        let never = NameMatcher::new(brand.never.iter().map(String::as_str));
+        let served = ServedBrand {
+            id: brand.id.clone(),
+            name: brand.name.clone(),
+            index,
+            prepared,
+            pinned,
+            never,
+        };
+        Ok((served, embedded))
+    }
+
+    fn open_store(&self, problems: &mut Vec<Problem>) -> VectorStore {
+        let model = self.embedder.as_ref().map(|embedder| embedder.identity());
+        let Some(path) = &self.settings.cache else { return VectorStore::empty(model) };
+        let (store, ignored) = VectorStore::open(path, model);
+        if let Some(reason) = ignored {
+            problems.push(
+                Problem::note(path, format!("the cache of vectors is built anew: {reason}"))
+                    .hint("nothing to do: it is written again"),
+            );
+        }
+        store
+    }
+
+    fn default_brands(&self, ids: &[&str], problems: &mut Vec<Problem>) -> Vec<usize> {
+        let named = &self.settings.default_brands;
+        if named.is_empty() {
+            if ids.len() > 1 {
+                problems.push(
+                    Problem::error(&self.settings.knowledge, "several brands, and none is the default")
+                        .hint(format!("set knowledge.default_brands, for instance to [\"{}\"]", ids[0])),
+                );
+            }
+            return (0..ids.len()).collect();
+        }
+        let mut positions = Vec::new();
+        for name in named {
+            match ids.iter().position(|id| id == name) {
+                Some(position) => positions.push(position),
+                None => problems.push(
+                    Problem::error(
+                        &self.settings.knowledge,
+                        format!("knowledge.default_brands names `{name}`, which is not there"),
+                    )
+                    .hint(format!("the brands are: {}", ids.join(", "))),
+                ),
+            }
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        positions
+    }
+
+    fn serving_recipe(
+        &self,
+        recipes: &BTreeMap<String, Arc<Recipe>>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Arc<Recipe>> {
+        let name = &self.settings.recipe;
+        let Some(recipe) = recipes.get(name) else {
+            let known: Vec<&str> = recipes.keys().map(String::as_str).collect();
+            problems.push(
+                Problem::error(&self.settings.prompts, format!("there is no sound recipe `{name}`"))
+                    .hint(format!("set injection.recipe to one of: {}", known.join(", "))),
+            );
+            return None;
+        };
+        if recipe.placement == Placement::Message && !self.settings.lenient {
+            problems.push(
+                Problem::error(
+                    &self.settings.prompts,
+                    format!("recipe `{name}` puts system messages inside a conversation, which strict providers refuse"),
+                )
+                .hint("use a recipe with the placement `pairs`, or set upstream.profile = \"lenient\""),
+            );
+            return None;
+        }
+        Some(Arc::clone(recipe))
+    }
+
+    fn id(&self, brands: &[Brand], recipe: &Recipe, now: Timestamp) -> Arc<str> {
+        let mut hash = blake3::Hasher::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update(&(bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        part(recipe.name.as_bytes());
+        part(recipe.hash.as_bytes());
+        part(self.settings.tokenizer.name().as_bytes());
+        part(self.settings.default_brands.join(",").as_bytes());
+        part(self.embedder.as_ref().map_or("lexical", |embedder| embedder.id()).as_bytes());
+        for brand in brands {
+            part(brand.id.as_bytes());
+            part(format!("{:?}", (&brand.name, &brand.aliases, &brand.languages, &brand.never)).as_bytes());
+            for item in valid(brand, now) {
+                part(format!("{:?}", (&item.id, &item.body, &item.tags, &item.source, item.pinned)).as_bytes());
+            }
+        }
+        hash.finalize().to_hex()[..16].into()
+    }
+}
+
+/// Counts tokens, remembering counts in the store so that a restart reads no vocabulary.
+struct Counter {
+    tokenizer: Tokenizer,
+    counter: TokenCounter,
+}
+
+impl Counter {
+    fn new(tokenizer: Tokenizer) -> Counter {
+        Counter { tokenizer, counter: TokenCounter::new(tokenizer) }
+    }
+
+    fn count(&mut self, store: &mut VectorStore, text: &str) -> u32 {
+        let counter = &mut self.counter;
+        store.tokens(self.tokenizer.name(), text, || counter.count(text))
+    }
+}
+
+fn valid(brand: &Brand, now: Timestamp) -> impl Iterator<Item = &Arc<Item>> {
+    brand.items.iter().filter(move |item| item.validity.contains(now))
+}
+
+fn next_boundary(brands: &[Brand], now: Timestamp) -> Option<Timestamp> {
+    brands
+        .iter()
+        .flat_map(|brand| &brand.items)
+        .flat_map(|item| [item.validity.from, item.validity.until])
+        .flatten()
+        .filter(|boundary| *boundary > now)
+        .min()
+}
+
+/// An error with its sources, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,81 @@
+//! What would be decided for a request, turn by turn, with everything that led to it.
+
+use std::time::{Duration, Instant};
+
+use super::planner::{Planner, reason};
+use super::scope::BrandChoice;
+use super::turns::TurnInput;
+use crate::chat::{Conversation, Dialect};
+use crate::inject::{Decision, Placed, Plan, SkipReason, Spliced, TurnOutcome, splice};
+use crate::retrieval::Hits;
+
+/// A decision laid open.
+pub struct Explanation {
+    /// The turns in order.
+    pub turns: Vec<ExplainedTurn>,
+    /// What was decided for the request.
+    pub decision: Decision,
+    /// The outbound body; the client's own where nothing is added.
+    pub spliced: Spliced,
+}
+
+/// One turn of it.
+pub struct ExplainedTurn {
+    /// What was looked up.
+    pub query: String,
+    /// What was found; `None` where nothing was looked up.
+    pub hits: Option<Hits>,
+    /// What the turn gets.
+    pub outcome: TurnOutcome,
+    /// The inserted bytes and items.
+    pub placed: Option<Placed>,
+    /// Time for this turn.
+    pub took: Duration,
+}
+
+impl Planner {
+    /// Explains a request. Uses the same steps as serving it, without pool, deadline and memory.
+    pub fn explain(
+        &self,
+        body: &[u8],
+        dialect: Dialect,
+        brand: &BrandChoice,
+    ) -> Result<Explanation, Box<dyn std::error::Error + Send + Sync>> {
+        let snapshot = self.snapshot();
+        let untouched = |reason| Explanation {
+            turns: Vec::new(),
+            decision: Decision::Skipped(reason),
+            spliced: Spliced { body: body.to_vec().into(), inserted: Vec::new() },
+        };
+        let scope = match snapshot.scope(brand) {
+            Ok(scope) => scope,
+            Err(reason) => return Ok(untouched(reason)),
+        };
+        let conversation = match Conversation::read(body, dialect) {
+            Ok(conversation) => conversation,
+            Err(unreadable) => return Ok(untouched(reason(unreadable))),
+        };
+        let turns = conversation.turns();
+        if turns.is_empty() {
+            return Ok(untouched(SkipReason::NoUserTurn));
+        }
+        let mut plan = Plan::empty();
+        let mut explained = Vec::new();
+        for (turn, input) in TurnInput::of_turns(std::str::from_utf8(body)?, &turns, 0).into_iter().enumerate() {
+            let started = Instant::now();
+            let (next, hits) = self.kitchen().next(&snapshot, &scope, &plan, &input)?;
+            plan = next;
+            explained.push(ExplainedTurn {
+                query: input.query,
+                hits,
+                outcome: plan.outcome,
+                placed: plan.placed.last().filter(|placed| placed.turn == turn).cloned(),
+                took: started.elapsed(),
+            });
+        }
+        let decision = plan.decide(body.len(), &self.kitchen().budget);
+        let placed = if matches!(decision, Decision::Injected { .. }) { &*plan.placed } else { &[] };
+        let spliced = splice(body, &turns, snapshot.recipe.placement, placed);
+        Ok(Explanation { turns: explained, decision, spliced })
+    }
+}

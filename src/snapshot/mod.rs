@@ -1,0 +1,15 @@
+//! One immutable, fully built state of knowledge, indexes and recipe: building it, keeping it current,
+//! and planning requests with it.
+
+mod build;
+mod explain;
+mod planner;
+mod reload;
+mod scope;
+mod turns;
+
+pub use build::{BuildReport, Builder, Snapshot, SnapshotSettings};
+pub use explain::{Explanation, ExplainedTurn};
+pub use planner::{Planned, Planner, PlannerSettings, Request};
+pub use reload::{Reloader, WatchMode, watch};
+pub use scope::{BrandChoice, Scope};

@@ -1,0 +1,281 @@
+//! Planning requests: what is known is looked up, what is not is retrieved in the bounded pool within a
+//! deadline. A request is injected whole or left alone.
+
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
+
+use super::build::Snapshot;
+use super::scope::{BrandChoice, Scope};
+use super::turns::{Kitchen, TurnError, TurnInput};
+use crate::chat::{Conversation, Dialect, Turn, Unreadable};
+use crate::inject::{Decision, Plan, SkipReason, splice};
+use crate::metrics::{Metrics, PrefixBreak};
+use crate::retrieval::Pool;
+
+/// How long retrieval may take, and what is remembered.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannerSettings {
+    /// For the new turn.
+    pub deadline: Duration,
+    /// Besides, for each earlier turn that is not known yet.
+    pub deadline_per_past_turn: Duration,
+    /// In all.
+    pub deadline_cap: Duration,
+    /// How long a plan that missed its deadline is worked on for the sake of the next request.
+    pub background: Duration,
+    /// Plans that are remembered.
+    pub cache_entries: usize,
+}
+
+/// A chat request to plan.
+pub struct Request<'a> {
+    /// The client's body.
+    pub body: Bytes,
+    /// Its shape.
+    pub dialect: Dialect,
+    /// Whose items it may see.
+    pub brand: &'a BrandChoice,
+}
+
+/// A planned request.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What was decided.
+    pub decision: Decision,
+    /// What leaves.
+    pub body: Bytes,
+}
+
+/// Plans requests with the snapshot that is current when they come.
+pub struct Planner {
+    snapshots: Arc<ArcSwap<Snapshot>>,
+    kitchen: Kitchen,
+    pool: Pool,
+    known: Arc<Cache<u128, Known>>,
+    /// Keys cannot be guessed from outside.
+    seed: u64,
+    settings: PlannerSettings,
+    metrics: Arc<Metrics>,
+}
+
+/// A remembered plan.
+#[derive(Clone)]
+struct Known {
+    snapshot: Arc<str>,
+    plan: Plan,
+}
+
+impl Planner {
+    pub(super) fn new(
+        snapshots: Arc<ArcSwap<Snapshot>>,
+        kitchen: Kitchen,
+        pool: Pool,
+        settings: PlannerSettings,
+        metrics: Arc<Metrics>,
+    ) -> Planner {
+        Planner {
+            snapshots,
+            kitchen,
+            pool,
+            known: Arc::new(Cache::new(settings.cache_entries)),
+            seed: RandomState::new().hash_one(0_u8),
+            settings,
+            metrics,
+        }
+    }
+
+    /// The snapshot that serves now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.load_full()
+    }
+
+    /// Whether there is no embedding model.
+    pub fn is_lexical_only(&self) -> bool {
+        self.kitchen.embedder.is_none()
+    }
+
+    pub(super) fn kitchen(&self) -> &Kitchen {
+        &self.kitchen
+    }
+
+    /// Decides about a request. Never fails: what goes wrong is a reason to leave the body alone.
+    pub async fn plan(&self, request: Request<'_>) -> Planned {
+        let snapshot = self.snapshot();
+        match self.try_plan(&snapshot, &request).await {
+            Ok((decision, Some(body))) => Planned { decision, body },
+            Ok((decision, None)) => Planned { decision, body: request.body },
+            Err(reason) => Planned { decision: Decision::Skipped(reason), body: request.body },
+        }
+    }
+
+    async fn try_plan(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        request: &Request<'_>,
+    ) -> Result<(Decision, Option<Bytes>), SkipReason> {
+        let scope = snapshot.scope(request.brand)?;
+        let turns = read_turns(&request.body, request.dialect)?;
+        let keys = self.keys(snapshot, &scope, &request.body, &turns);
+        let (first, plan) = self.recall(snapshot, &keys);
+        self.metrics.plan_known(first == turns.len());
+        let plan = if first == turns.len() {
+            plan
+        } else {
+            let extended = self.extend(snapshot, scope, request, &turns, keys, first, plan).await;
+            if extended.is_err() && turns.len() > 1 {
+                self.metrics.prefix_broken(PrefixBreak::Deadline);
+            }
+            extended?
+        };
+        let decision = plan.decide(request.body.len(), &self.kitchen.budget);
+        if matches!(decision, Decision::Skipped(_)) {
+            if !plan.placed.is_empty() {
+                self.metrics.prefix_broken(PrefixBreak::ContextOverflow);
+            }
+            return Ok((decision, None));
+        }
+        let spliced = splice(&request.body, &turns, snapshot.recipe.placement, &plan.placed);
+        Ok((decision, Some(spliced.body)))
+    }
+
+    /// A key for each turn, of everything that its plan depends on: the user turns up to it and the
+    /// brands. The snapshot is compared when a plan is found.
+    fn keys(&self, snapshot: &Snapshot, scope: &Scope, body: &[u8], turns: &[Turn]) -> Vec<u128> {
+        let mut key = u128::from(self.seed);
+        let mut link = |value: u128| {
+            let mut both = [0; 32];
+            both[..16].copy_from_slice(&key.to_le_bytes());
+            both[16..].copy_from_slice(&value.to_le_bytes());
+            key = xxh3_128(&both);
+            key
+        };
+        for &brand in &scope.brands {
+            link(xxh3_128_with_seed(snapshot.brands[brand].id.as_bytes(), self.seed));
+        }
+        turns
+            .iter()
+            .map(|turn| {
+                let content = xxh3_128_with_seed(&body[turn.raw()], self.seed);
+                link(content ^ u128::from(turn.insertable))
+            })
+            .collect()
+    }
+
+    /// The longest plan that is known, and how many turns it covers.
+    fn recall(&self, snapshot: &Snapshot, keys: &[u128]) -> (usize, Plan) {
+        for (turn, key) in keys.iter().enumerate().rev() {
+            let Some(known) = self.known.get(key) else { continue };
+            if known.snapshot == snapshot.id {
+                return (turn + 1, known.plan);
+            }
+            if !known.plan.placed.is_empty() && keys.len() > 1 {
+                self.metrics.prefix_broken(PrefixBreak::Reload);
+            }
+            break;
+        }
+        (0, Plan::empty())
+    }
+
+    /// Plans the turns from `first` on.
+    #[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
+    async fn extend(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        scope: Scope,
+        request: &Request<'_>,
+        turns: &[Turn],
+        keys: Vec<u128>,
+        first: usize,
+        plan: Plan,
+    ) -> Result<Plan, SkipReason> {
+        let started = Instant::now();
+        let body = std::str::from_utf8(&request.body).map_err(|_| SkipReason::NotJson)?;
+        let past = u32::try_from(turns.len() - first - 1).unwrap_or(u32::MAX);
+        let allowed = self
+            .settings
+            .deadline_per_past_turn
+            .saturating_mul(past)
+            .saturating_add(self.settings.deadline)
+            .min(self.settings.deadline_cap);
+        let work = Work {
+            snapshot: Arc::clone(snapshot),
+            scope,
+            inputs: TurnInput::of_turns(body, turns, first),
+            keys: keys[first..].to_vec(),
+            kitchen: self.kitchen.clone(),
+            known: Arc::clone(&self.known),
+            give_up: started + self.settings.background.max(allowed),
+        };
+        let answer = self.pool.try_submit(move || work.run(plan)).map_err(|_| SkipReason::Overloaded)?;
+        match tokio::time::timeout_at(started + allowed, answer).await {
+            Err(_) => Err(SkipReason::Deadline),
+            Ok(Ok(Ok(Some(plan)))) => Ok(plan),
+            Ok(Ok(Ok(None))) => Err(SkipReason::Deadline),
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "retrieval failed");
+                Err(SkipReason::RetrievalFailed)
+            }
+            Ok(Err(_)) => {
+                tracing::error!("retrieval panicked");
+                Err(SkipReason::RetrievalFailed)
+            }
+        }
+    }
+}
+
+/// The turns that a job of the pool plans. It goes on when nobody waits any more: the next request of the
+/// conversation finds what it has remembered.
+struct Work {
+    snapshot: Arc<Snapshot>,
+    scope: Scope,
+    inputs: Vec<TurnInput>,
+    keys: Vec<u128>,
+    kitchen: Kitchen,
+    known: Arc<Cache<u128, Known>>,
+    give_up: Instant,
+}
+
+impl Work {
+    /// `None`: out of time.
+    fn run(self, mut plan: Plan) -> Result<Option<Plan>, TurnError> {
+        for (input, key) in self.inputs.iter().zip(&self.keys) {
+            if Instant::now() >= self.give_up {
+                return Ok(None);
+            }
+            (plan, _) = self.kitchen.next(&self.snapshot, &self.scope, &plan, input)?;
+            let known = Known { snapshot: Arc::clone(&self.snapshot.id), plan: plan.clone() };
+            self.known.insert(*key, known);
+        }
+        Ok(Some(plan))
+    }
+}
+
+/// The turns of a body. A panic in reading it, which no test has produced, is a body not understood.
+fn read_turns(body: &[u8], dialect: Dialect) -> Result<Vec<Turn>, SkipReason> {
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        Conversation::read(body, dialect).map(|conversation| conversation.turns())
+    }));
+    match read {
+        Err(_) => Err(SkipReason::Ambiguous),
+        Ok(Err(unreadable)) => Err(reason(unreadable)),
+        Ok(Ok(turns)) if turns.is_empty() => Err(SkipReason::NoUserTurn),
+        Ok(Ok(turns)) => Ok(turns),
+    }
+}
+
+pub(super) fn reason(unreadable: Unreadable) -> SkipReason {
+    match unreadable {
+        Unreadable::NotJson => SkipReason::NotJson,
+        Unreadable::TooDeep => SkipReason::TooDeep,
+        Unreadable::NoMessages => SkipReason::NotChat,
+        Unreadable::Ambiguous => SkipReason::Ambiguous,
+    }
+}
