@@ -12,22 +12,24 @@ NARROWEST_COLUMN = 28
 class Names:
     """The names that count as a mention: whole words, in upper or lower case."""
 
-    def __init__(self, names: list[str]):
+    def __init__(self, brands: list[str], aliases: list[str]):
+        names = brands + aliases
         # The longest first: of "Jina AI" and "Jina" at one place only the first is counted.
         ordered = sorted(set(names), key=len, reverse=True)
-        self.described = ", ".join(dict.fromkeys(names))
+        self.described = " and ".join(brands) + (" by any of their names" if aliases else "")
         self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, ordered))})(?!\w)", re.IGNORECASE)
 
     @classmethod
     def of_knowledge(cls, folder: Path) -> "Names":
         """Names and aliases from every `brand.toml` of a knowledge folder."""
-        names = []
+        names, aliases = [], []
         for file in sorted(folder.glob("*/brand.toml")):
             brand = tomllib.loads(file.read_text(encoding="utf-8"))
-            names += [brand["name"], *brand.get("aliases", [])]
+            names.append(brand["name"])
+            aliases += brand.get("aliases", [])
         if not names:
             raise FileNotFoundError(f"no */brand.toml in {folder}")
-        return cls(names)
+        return cls(names, aliases)
 
     def count(self, text: str) -> int:
         return len(self._pattern.findall(text))
