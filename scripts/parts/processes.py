@@ -31,6 +31,25 @@ def _die_with_parent() -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def _spawn(command: list[str], env: dict[str, str] | None, cwd, **pipes) -> subprocess.Popen:
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        preexec_fn=_die_with_parent,
+        **pipes,
+    )
+
+
+def _signal_group(process: subprocess.Popen, kind: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, kind)
+
+
 class Child:
     """A running child whose output is read line by line; the last lines are kept for error messages."""
 
@@ -39,24 +58,15 @@ class Child:
         self.echo = False
         self._lines = collections.deque(maxlen=400)
         self._changed = threading.Condition()
-        self._ended = False
-        self._process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            preexec_fn=_die_with_parent,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        # Two pipes: in one, what a library writes piece by piece would get into the middle of other lines.
+        self._process = _spawn(command, env, cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        pipes = [self._process.stdout, self._process.stderr]
+        self._open_pipes = len(pipes)
+        for pipe in pipes:
+            threading.Thread(target=self._read, args=(pipe,), daemon=True).start()
 
-    def _read(self) -> None:
-        for line in self._process.stdout:
+    def _read(self, pipe) -> None:
+        for line in pipe:
             line = COLOUR_CODES.sub("", line.rstrip("\n"))
             with self._changed:
                 self._lines.append(line)
@@ -64,12 +74,17 @@ class Child:
             if self.echo:
                 print(line, flush=True)
         with self._changed:
-            self._ended = True
+            self._open_pipes -= 1
             self._changed.notify_all()
 
     @property
     def running(self) -> bool:
         return self._process.poll() is None
+
+    def has_ended_within(self, seconds: float) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return not self.running
 
     def last_lines(self, count: int = 20) -> str:
         with self._changed:
@@ -84,10 +99,10 @@ class Child:
                     if found := re.search(pattern, line):
                         return found
                 left = deadline - time.monotonic()
-                if self._ended or left <= 0:
+                if self._open_pipes == 0 or left <= 0:
                     break
                 self._changed.wait(left)
-        what = "ended" if self._ended else f"did not get ready within {seconds:.0f} s"
+        what = "ended" if self._open_pipes == 0 else f"did not get ready within {seconds:.0f} s"
         raise ProcessError(f"{self.name} {what}. Its last lines:\n{self.last_lines()}")
 
     def wait_until_ready(self, url: str, seconds: float) -> None:
@@ -104,25 +119,20 @@ class Child:
                 error.close()
             except OSError as error:
                 reason = str(error)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.1)
+            self.has_ended_within(0.1)
         raise ProcessError(f"{self.name} is not ready ({url}: {reason}). Its last lines:\n{self.last_lines()}")
 
     def end(self, seconds: float = 10) -> None:
         """Asks the child to stop and makes it stop after `seconds`."""
         try:
             for kind, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5)):
-                self._signal_group(kind)
+                _signal_group(self._process, kind)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(patience)
                     break
         finally:
             # What the child itself left behind in its group.
-            self._signal_group(signal.SIGKILL)
-
-    def _signal_group(self, kind: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, kind)
+            _signal_group(self._process, signal.SIGKILL)
 
 
 class Children:
@@ -146,64 +156,55 @@ class Children:
         self._children.append(child)
         return child
 
-    def first_to_end(self) -> Child | None:
-        return next((child for child in self._children if not child.running), None)
+    def wait_for_first_end(self) -> Child:
+        """Waits until one of the children has ended, and gives it."""
+        while True:
+            for child in self._children:
+                if child.has_ended_within(0.5):
+                    return child
 
 
-def run_attached(command: list[str], *, env: dict[str, str] | None = None, cwd=None) -> int:
-    """Runs a command with our output as its own; it ends with its whole group when we are interrupted."""
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=_die_with_parent,
-    )
+@contextlib.contextmanager
+def _ended_at_exit(process: subprocess.Popen):
+    """Whatever happens inside the block, nothing of the process and its group runs after it."""
     try:
-        return process.wait()
+        yield process
     except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+        _signal_group(process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(10)
         raise
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _signal_group(process, signal.SIGKILL)
+
+
+def run_attached(command: list[str], *, env: dict[str, str] | None = None, cwd=None) -> int:
+    """Runs a command with our output as its own; gives its exit code."""
+    with _ended_at_exit(_spawn(command, env, cwd)) as process:
+        return process.wait()
 
 
 def run_captured(command: list[str], *, env: dict[str, str] | None = None, cwd=None) -> tuple[int, str]:
     """Runs a command to its end; gives its exit code and what it printed."""
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-        preexec_fn=_die_with_parent,
-    )
-    try:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with _ended_at_exit(_spawn(command, env, cwd, **pipes)) as process:
         output, _ = process.communicate()
         return process.returncode, output
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 class Stopped(Exception):
-    """SIGTERM or Ctrl-C."""
+    """SIGTERM, SIGHUP or Ctrl-C."""
+
+    def __init__(self, kind: signal.Signals):
+        super().__init__(f"stopped by {kind.name}")
+        self.exit_code = 128 + kind
 
 
 def stop_on_signals() -> None:
     """Turns SIGINT, SIGTERM and SIGHUP into `Stopped`, so that every `with` and `finally` runs."""
 
     def raise_stopped(number, _frame):
-        raise Stopped(signal.Signals(number).name)
+        raise Stopped(signal.Signals(number))
 
     for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(kind, raise_stopped)
@@ -212,4 +213,4 @@ def stop_on_signals() -> None:
 def fail(script: str, error: BaseException) -> int:
     """Prints an error for a person; gives the exit code."""
     print(f"{script}: {error}", file=sys.stderr, flush=True)
-    return 130 if isinstance(error, Stopped) else 1
+    return error.exit_code if isinstance(error, Stopped) else 1

@@ -29,12 +29,15 @@ pub struct TimedBody {
     /// Set up at the first wait, and moved on lazily: it fires at the earliest `idle_timeout` after the
     /// frame that was last when it was set.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// What went wrong, told one poll late: a server drops what it has not yet written as soon as it sees
+    /// an error, so the frames before the break get a turn to leave.
+    broken: Option<BodyError>,
 }
 
 impl TimedBody {
     /// Watches `inner` for silence.
     pub fn new(inner: Incoming, idle_timeout: Duration) -> Self {
-        TimedBody { inner, idle_timeout, last_frame: Instant::now(), alarm: None }
+        TimedBody { inner, idle_timeout, last_frame: Instant::now(), alarm: None, broken: None }
     }
 
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -60,11 +63,19 @@ impl Body for TimedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Pending => match self.poll_silence(context) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::Silent(self.idle_timeout)))),
             },
+            Poll::Ready(Some(Err(error))) => {
+                self.broken = Some(BodyError::Broken(error));
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             Poll::Ready(frame) => {
                 self.last_frame = Instant::now();
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
@@ -73,7 +84,7 @@ impl Body for TimedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.broken.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
