@@ -64,7 +64,8 @@ pub fn core(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Resu
     let (reloader, problems) =
         Reloader::start(builder, Arc::clone(&metrics), progress).map_err(StartError::Knowledge)?;
     let pool = Pool::new(settings.retrieval_workers, settings.retrieval_queue);
-    let planner = reloader.planner(embedder, settings.search.clone(), settings.budget, pool, settings.planner);
+    let planner =
+        reloader.planner(embedder, settings.search.clone(), settings.budget, pool, settings.planner);
     Ok(Core {
         planner: Arc::new(planner),
         reloader: Arc::new(reloader),
@@ -75,9 +76,12 @@ pub fn core(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Resu
     })
 }
 
-/// The embedder, and its name or why there is none. A model or library that is simply not there means
+/// The embedder, and its name or why there is none.
+type MaybeEmbedder = (Option<Arc<Embedder>>, Result<String, String>);
+
+/// Opens the embedding model. A model or library that is simply not there means
 /// lexical retrieval; one that is there and broken is an error.
-fn open_embedder(settings: &Settings) -> Result<(Option<Arc<Embedder>>, Result<String, String>), StartError> {
+fn open_embedder(settings: &Settings) -> Result<MaybeEmbedder, StartError> {
     if matches!(settings.embedder.model, ModelSource::Off) {
         return Ok((None, Err("retrieval.model is \"off\"".to_owned())));
     }
@@ -137,7 +141,6 @@ impl Bound {
     }
 
     /// Serves until `shutdown` is done, then lets running requests end.
-
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Drained {
         let Bound { core, settings, upstream, listener, admin } = self;
         let (stop, stopped) = watch::channel(false);
@@ -146,8 +149,7 @@ impl Bound {
             stop.send_replace(true);
         });
         let files = tokio::spawn(watch_files(Arc::clone(&core.reloader), settings.watch));
-        let service =
-            stack(&settings.proxy, upstream, Arc::clone(&core.planner), Arc::clone(&core.metrics));
+        let service = stack(&settings.proxy, upstream, Arc::clone(&core.planner), Arc::clone(&core.metrics));
         let operators = admin::router(Arc::clone(&core.planner), Arc::clone(&core.metrics));
         // Health and metrics stay reachable while running requests end.
         let admin_gauges = Gauges::default();
@@ -178,4 +180,3 @@ async fn until_set(mut flag: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is as good as told to stop.
     let _stopped = flag.wait_for(|set| *set).await;
 }
-

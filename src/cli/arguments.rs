@@ -11,7 +11,10 @@ use crate::config::Overrides;
 /// Point your chatbot's base URL at the proxy, write facts and example answers into knowledge/, and every
 /// question that they fit is answered with them in view. Requests that they do not fit pass untouched.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Begin with: foreword init my-bot && cd my-bot && foreword check\nExit codes: 0 success, 1 failure while running, 2 wrong configuration, knowledge or arguments.")]
+#[command(
+    version,
+    after_help = "Begin with: foreword init my-bot && cd my-bot && foreword check\nExit codes: 0 success, 1 failure while running, 2 wrong configuration, knowledge or arguments."
+)]
 pub struct Arguments {
     /// Options of every command.
     #[command(flatten)]
@@ -50,7 +53,9 @@ pub enum Command {
 
 /// `foreword serve`
 #[derive(Debug, Args)]
-#[command(after_help = "Try it:\n  foreword serve --upstream http://127.0.0.1:11434/v1\n  curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{\"model\":\"NAME\",\"messages\":[{\"role\":\"user\",\"content\":\"Your question\"}]}' -i")]
+#[command(
+    after_help = "Try it:\n  foreword serve --upstream http://127.0.0.1:11434/v1\n  curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{\"model\":\"NAME\",\"messages\":[{\"role\":\"user\",\"content\":\"Your question\"}]}' -i"
+)]
 pub struct Serve {
     /// The endpoint's base URL, for instance https://host/v1 (upstream.url).
     #[arg(long, value_name = "URL")]

@@ -107,7 +107,9 @@ fn explain_turn(text: &mut String, number: usize, turn: &ExplainedTurn, limit: u
             candidates(text, hits, limit)?;
         }
         match turn.outcome {
-            TurnOutcome::Skipped(reason) => writeln!(text, "  gets nothing ({reason}): {}", reason.explain())?,
+            TurnOutcome::Skipped(reason) => {
+                writeln!(text, "  gets nothing ({reason}): {}", reason.explain())?;
+            }
             TurnOutcome::Injected(items) => {
                 let tokens = turn.placed.as_ref().map_or(0, |placed| placed.tokens);
                 writeln!(text, "  gets {items} items, {tokens} tokens:")?;

@@ -8,6 +8,9 @@ use super::Exit;
 use super::arguments::Init;
 use super::print::{err, out};
 
+/// The line of the project's own configuration that names its own brands. A new folder has one brand.
+const OWN_BRANDS: &str = "default_brands = [\"docarray\", \"jina-ai\"]";
+
 /// The files of a new folder: the project's own defaults, and an example brand.
 const FILES: &[(&str, &str)] = &[
     ("foreword.toml", include_str!("../../foreword.toml")),
@@ -22,7 +25,7 @@ const FILES: &[(&str, &str)] = &[
 pub(super) fn run(init: &Init) -> Exit {
     for (name, text) in FILES {
         let path = init.folder.join(name);
-        match write_new(&path, text) {
+        match write_new(&path, &text.replace(OWN_BRANDS, "# default_brands = []")) {
             Ok(true) => out(&format!("wrote  {}\n", path.display())),
             Ok(false) => out(&format!("kept   {}\n", path.display())),
             Err(error) => {

@@ -38,9 +38,8 @@ impl Reader {
         if tree.is_some() {
             builder = builder.add_source(config::File::from_str(&text, config::FileFormat::Toml));
         }
-        builder = builder.add_source(
-            config::Environment::with_prefix("FOREWORD").prefix_separator("_").separator("__"),
-        );
+        builder = builder
+            .add_source(config::Environment::with_prefix("FOREWORD").prefix_separator("_").separator("__"));
         for (key, value) in overrides {
             builder = match builder.clone().set_override(*key, value.as_str()) {
                 Ok(builder) => builder,
@@ -173,15 +172,19 @@ impl Reader {
         if let Some(Node { value: Value::Table(sections), .. }) = &self.tree {
             for (section, node) in sections {
                 match &node.value {
-                    Value::Table(entries) => found.extend(entries.iter().map(|(key, _)| {
-                        (format!("{}.{}", section.name, key.name), Some(key.span.clone()))
-                    })),
+                    Value::Table(entries) => {
+                        found.extend(entries.iter().map(|(key, _)| {
+                            (format!("{}.{}", section.name, key.name), Some(key.span.clone()))
+                        }));
+                    }
                     _ => found.push((section.name.clone(), Some(section.span.clone()))),
                 }
             }
         }
         for (variable, _) in std::env::vars_os() {
-            let Some(name) = variable.to_str().and_then(|name| name.strip_prefix("FOREWORD_")) else { continue };
+            let Some(name) = variable.to_str().and_then(|name| name.strip_prefix("FOREWORD_")) else {
+                continue;
+            };
             if let Some((section, key)) = name.split_once("__") {
                 found.push((format!("{section}.{key}").to_lowercase(), None));
             }

@@ -93,8 +93,8 @@ pub fn load(file: &Path, optional: bool, overrides: &Overrides) -> (Option<Setti
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
-                let problem = Problem::error(file, format!("the file is not UTF-8: {error}"))
-                    .hint("save it as UTF-8");
+                let problem =
+                    Problem::error(file, format!("the file is not UTF-8: {error}")).hint("save it as UTF-8");
                 return (None, vec![problem]);
             }
         },
@@ -181,7 +181,8 @@ fn admin_listen(reader: &mut Reader) -> SocketAddr {
     let address: SocketAddr =
         reader.parsed("admin.listen", ([127, 0, 0, 1], 8081).into(), "an address such as 127.0.0.1:8081");
     if !address.ip().is_loopback() {
-        reader.problem("admin.listen", "must be a loopback address: the admin listener has no authentication");
+        reader
+            .problem("admin.listen", "must be a loopback address: the admin listener has no authentication");
     }
     address
 }
@@ -226,7 +227,10 @@ fn key(reader: &mut Reader, variable: &str) -> Option<HeaderValue> {
             Some(value)
         }
         Err(_) => {
-            reader.problem("upstream.api_key_env", &format!("names {variable}, whose value has characters that no header can carry"));
+            reader.problem(
+                "upstream.api_key_env",
+                &format!("names {variable}, whose value has characters that no header can carry"),
+            );
             None
         }
     }
@@ -251,7 +255,12 @@ fn snapshot(reader: &mut Reader) -> SnapshotSettings {
         prompts: reader.path("knowledge.prompts", "prompts"),
         cache,
         limits: Limits {
-            max_file_bytes: count(reader, "knowledge.max_file_bytes", defaults.max_file_bytes, 1 << 10..=1 << 30),
+            max_file_bytes: count(
+                reader,
+                "knowledge.max_file_bytes",
+                defaults.max_file_bytes,
+                1 << 10..=1 << 30,
+            ),
             max_item_bytes: count(reader, "knowledge.max_item_bytes", defaults.max_item_bytes, 64..=1 << 20),
             ..defaults
         },
@@ -260,11 +269,7 @@ fn snapshot(reader: &mut Reader) -> SnapshotSettings {
         tokenizer: reader.choice(
             "injection.tokenizer",
             Tokenizer::O200k,
-            &[
-                ("o200k", Tokenizer::O200k),
-                ("cl100k", Tokenizer::Cl100k),
-                ("estimate", Tokenizer::Estimate),
-            ],
+            &[("o200k", Tokenizer::O200k), ("cl100k", Tokenizer::Cl100k), ("estimate", Tokenizer::Estimate)],
         ),
         lenient: reader.choice("upstream.profile", false, &[("strict", false), ("lenient", true)]),
     }
@@ -293,7 +298,8 @@ fn embedder(reader: &mut Reader) -> EmbedderSettings {
 fn planner(reader: &mut Reader) -> PlannerSettings {
     PlannerSettings {
         deadline: reader.duration("retrieval.deadline", Duration::from_millis(50)),
-        deadline_per_past_turn: reader.duration("retrieval.deadline_per_past_turn", Duration::from_millis(10)),
+        deadline_per_past_turn: reader
+            .duration("retrieval.deadline_per_past_turn", Duration::from_millis(10)),
         deadline_cap: reader.duration("retrieval.deadline_cap", Duration::from_secs(1)),
         background: Duration::from_secs(5),
         cache_entries: count(reader, "injection.plan_cache", 20_000, 1..=10_000_000),
@@ -309,7 +315,12 @@ fn budget(reader: &mut Reader) -> Budget {
     }
 }
 
-fn count(reader: &mut Reader, key: &'static str, default: usize, bounds: std::ops::RangeInclusive<usize>) -> usize {
+fn count(
+    reader: &mut Reader,
+    key: &'static str,
+    default: usize,
+    bounds: std::ops::RangeInclusive<usize>,
+) -> usize {
     let number = reader.number(key, default as u64, *bounds.start() as u64..=*bounds.end() as u64);
     usize::try_from(number).unwrap_or(default)
 }

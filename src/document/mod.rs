@@ -7,6 +7,6 @@ mod problem;
 mod table;
 
 pub use node::{Fault, Key, Node, Value};
-pub use parse::{parse_json, parse_toml, parse_yaml, split_front_matter};
+pub use parse::{FrontMatter, parse_json, parse_toml, parse_yaml, split_front_matter};
 pub use problem::{Place, Problem, Severity};
 pub use table::{Table, nearest};

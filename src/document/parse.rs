@@ -184,7 +184,8 @@ impl ByteOffsets {
 pub fn parse_json(text: &str, offset: usize) -> Result<Node, Fault> {
     let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
         let line_start: usize = text.split_inclusive('\n').take(error.line() - 1).map(str::len).sum();
-        let at = offset + text.floor_char_boundary((line_start + error.column().saturating_sub(1)).min(text.len()));
+        let at = offset
+            + text.floor_char_boundary((line_start + error.column().saturating_sub(1)).min(text.len()));
         Fault {
             span: at..at,
             message: format!("not JSON: {error}"),
@@ -198,9 +199,9 @@ fn json_value(value: &serde_json::Value, span: &Range<usize>) -> Node {
     let value = match value {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(truth) => Value::Bool(*truth),
-        serde_json::Value::Number(number) => number
-            .as_i64()
-            .map_or_else(|| Value::Float(number.as_f64().unwrap_or(f64::NAN)), Value::Integer),
+        serde_json::Value::Number(number) => {
+            number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap_or(f64::NAN)), Value::Integer)
+        }
         serde_json::Value::String(text) => Value::String(text.clone()),
         serde_json::Value::Array(list) => {
             Value::List(list.iter().map(|value| json_value(value, span)).collect())
@@ -217,8 +218,11 @@ fn json_value(value: &serde_json::Value, span: &Range<usize>) -> Node {
     Node { span: span.clone(), value }
 }
 
+/// Byte ranges of the front matter and of the rest.
+pub type FrontMatter = (Range<usize>, Range<usize>);
+
 /// Splits a file that begins with a line `---` into front matter and the rest. `None`: it does not.
-pub fn split_front_matter(text: &str) -> Result<Option<(Range<usize>, Range<usize>)>, Fault> {
+pub fn split_front_matter(text: &str) -> Result<Option<FrontMatter>, Fault> {
     let first = text.split_inclusive('\n').next().unwrap_or_default();
     if first.trim_end() != "---" {
         return Ok(None);

@@ -127,9 +127,7 @@ impl<'a> Table<'a> {
     pub fn error(&mut self, key: &'static str, message: &str, hint: &str) {
         let span = self.node(key).unwrap_or(self.node).span.clone();
         self.problems.push(
-            Problem::error(self.file, message)
-                .at(Place { text: Arc::clone(self.text), span })
-                .hint(hint),
+            Problem::error(self.file, message).at(Place { text: Arc::clone(self.text), span }).hint(hint),
         );
     }
 

@@ -64,12 +64,7 @@ impl Plan {
 
     /// The plan with one more turn, to which these items are offered, best first. Under `lead` the first
     /// turn is offered the pinned items and every other turn nothing.
-    pub fn offer(
-        &self,
-        offers: &[&Prepared],
-        recipe: &Recipe,
-        budget: &Budget,
-    ) -> Result<Plan, RenderError> {
+    pub fn offer(&self, offers: &[&Prepared], recipe: &Recipe, budget: &Budget) -> Result<Plan, RenderError> {
         let (chosen, reason) = self.choose(offers, recipe, budget);
         if chosen.is_empty() {
             return Ok(self.skip(reason));

@@ -118,12 +118,11 @@ impl Recipe {
     pub(super) fn block(&self, items: &[&Item]) -> Result<String, RenderError> {
         let part = self.placement.parts()[0];
         let views: Value = items.iter().map(|item| view(item)).collect();
-        self.template(part, context! { items => views })
-            .map_err(|source| RenderError {
-                recipe: self.name.clone(),
-                item: items.iter().map(|item| &*item.id).collect::<Vec<_>>().join(", "),
-                source,
-            })
+        self.template(part, context! { items => views }).map_err(|source| RenderError {
+            recipe: self.name.clone(),
+            item: items.iter().map(|item| &*item.id).collect::<Vec<_>>().join(", "),
+            source,
+        })
     }
 
     fn template(&self, part: &str, values: Value) -> Result<String, minijinja::Error> {
@@ -169,7 +168,9 @@ fn recipe_files(folder: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .filter(|path| path.file_stem().is_some_and(|stem| stem != "README" && !stem.to_string_lossy().starts_with('.')))
+        .filter(|path| {
+            path.file_stem().is_some_and(|stem| stem != "README" && !stem.to_string_lossy().starts_with('.'))
+        })
         .collect();
     files.sort();
     if files.is_empty() {
@@ -252,8 +253,9 @@ fn parse(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Option<Recipe>
         Err(error) => {
             let reason = error.source;
             problems.push(
-                Problem::error(file, format!("the recipe fails on a sample item: {reason}"))
-                    .hint("templates see `item` (kind, title, context, text, question, answer, source, tags)"),
+                Problem::error(file, format!("the recipe fails on a sample item: {reason}")).hint(
+                    "templates see `item` (kind, title, context, text, question, answer, source, tags)",
+                ),
             );
             None
         }
@@ -295,7 +297,8 @@ fn compile(
     let mut seen: Vec<&str> = Vec::new();
     for section in sections {
         if !wanted.contains(&section.name) || seen.contains(&section.name) {
-            let what = if seen.contains(&section.name) { "stands twice" } else { "is not part of this placement" };
+            let what =
+                if seen.contains(&section.name) { "stands twice" } else { "is not part of this placement" };
             problems.push(
                 Problem::error(file, format!("the section `{}` {what}", section.name))
                     .at(place(section.span))

@@ -37,7 +37,11 @@ pub(super) fn read_brand(
     let mut names = |key: &'static str| {
         let names = table.strings(key);
         if names.iter().any(String::is_empty) {
-            table.error(key, &format!("`{key}` holds an empty text"), "take it out: it would match everything");
+            table.error(
+                key,
+                &format!("`{key}` holds an empty text"),
+                "take it out: it would match everything",
+            );
         }
         names
     };

@@ -144,7 +144,7 @@ fn fail(source: &Source, fault: Fault, collector: &mut Collector<'_>) {
 }
 
 fn csv_fault(source: &Source, error: &csv::Error, span: Range<usize>) -> Fault {
-    let at = error.position().map_or(span.start, |position| byte(position)).min(source.text.len());
+    let at = error.position().map_or(span.start, byte).min(source.text.len());
     Fault {
         span: at..at,
         message: format!("not CSV: {error}"),

@@ -39,18 +39,18 @@ impl Meta {
             );
         }
         Meta {
-            tags: split(table.strings("tags")),
+            tags: split(&table.strings("tags")),
             source: table.string("source").filter(|source| !source.is_empty()),
             language: table.string("language").filter(|language| !language.is_empty()),
             validity,
             pinned: table.flag("pinned"),
-            audience: split(table.strings("audience")),
+            audience: split(&table.strings("audience")),
         }
     }
 }
 
 /// A cell of a CSV file holds several tags with `;` between them.
-fn split(texts: Vec<String>) -> Vec<String> {
+fn split(texts: &[String]) -> Vec<String> {
     texts
         .iter()
         .flat_map(|text| text.split(';'))

@@ -90,11 +90,7 @@ pub(super) fn brand_folders(root: &Path, problems: &mut Vec<Problem>) -> Vec<Str
 }
 
 /// The files of a brand that hold items, sorted by path.
-pub(super) fn brand_files(
-    root: &Path,
-    folder: &Path,
-    problems: &mut Vec<Problem>,
-) -> Vec<(PathBuf, Format)> {
+pub(super) fn brand_files(root: &Path, folder: &Path, problems: &mut Vec<Problem>) -> Vec<(PathBuf, Format)> {
     let Ok(home) = root.canonicalize() else { return Vec::new() };
     let mut walk = Walk { home, visited: BTreeSet::new(), files: Vec::new(), problems };
     walk.folder(folder);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::brand::read_brand;
 use super::bulk::{read_csv, read_jsonl, read_yaml};
 use super::collect::Collector;
-use super::files::{Format, Limits, brand_folders, brand_files, read_source};
+use super::files::{Format, Limits, brand_files, brand_folders, read_source};
 use super::item::{Brand, Knowledge};
 use super::markdown::read_markdown;
 use crate::document::Problem;

@@ -81,7 +81,9 @@ fn sections(text: &str, body: Range<usize>, file_title: String) -> Vec<Section> 
     }];
     let mut heading: Option<Section> = None;
     let mut nesting = 0_usize;
-    for (event, range) in Parser::new_ext(&text[body.clone()], Options::ENABLE_HEADING_ATTRIBUTES).into_offset_iter() {
+    for (event, range) in
+        Parser::new_ext(&text[body.clone()], Options::ENABLE_HEADING_ATTRIBUTES).into_offset_iter()
+    {
         let place = body.start + range.start..body.start + range.end;
         match event {
             Event::Start(Tag::Heading { level, id, .. }) if nesting == 0 => {
@@ -156,8 +158,7 @@ fn read_fact(
             Some(id) => DraftId::Explicit(numbered(id)),
             None => DraftId::Derived(numbered(&slug(&section.title))),
         };
-        let body =
-            Body::Fact { title: section.title.clone(), context: above.to_vec(), text: part };
+        let body = Body::Fact { title: section.title.clone(), context: above.to_vec(), text: part };
         let span = if section.heading.is_empty() { range.clone() } else { section.heading.clone() };
         collector.add(source, Draft { id, body, meta: meta.clone(), span });
     }

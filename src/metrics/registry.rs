@@ -181,7 +181,11 @@ impl Metrics {
 
     /// Whether a chat request's plan was known.
     pub fn plan_known(&self, known: bool) {
-        if known { self.plan_hits.inc() } else { self.plan_misses.inc() };
+        if known {
+            self.plan_hits.inc()
+        } else {
+            self.plan_misses.inc()
+        };
     }
 
     /// The proxy answered with an error of its own. `code` is one of the fixed error codes.

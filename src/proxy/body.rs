@@ -40,9 +40,7 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
             Answer::Upstream(body) => Pin::new(body).poll_frame(context),
-            Answer::Own(body) => {
-                Pin::new(body).poll_frame(context).map_err(|infallible| match infallible {})
-            }
+            Answer::Own(body) => Pin::new(body).poll_frame(context).map_err(|infallible| match infallible {}),
         }
     }
 

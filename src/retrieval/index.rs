@@ -87,9 +87,8 @@ fn vector(
     if let Some(vector) = store.vector(&text) {
         return Ok((vector, false));
     }
-    let vector = embedder
-        .compute(&text)
-        .map_err(|source| IndexError::Embed { item: item.id.clone(), source })?;
+    let vector =
+        embedder.compute(&text).map_err(|source| IndexError::Embed { item: item.id.clone(), source })?;
     store.put_vector(&text, Arc::clone(&vector));
     Ok((vector, true))
 }

@@ -23,6 +23,9 @@ const MAX_QUERY_TERMS: usize = 64;
 /// A word in a title or question counts more than one in the text.
 const TITLE_BOOST: f32 = 2.0;
 
+/// Few items say nothing about which words are rare: fewer than this count as so many.
+const LEAST_ITEMS: usize = 20;
+
 const ENGLISH: &str = "english";
 const NEUTRAL: &str = "neutral";
 
@@ -130,7 +133,7 @@ impl Lexical {
             let words = self.words(analyzer, query);
             let weight = |word: &String| {
                 let holding = self.document_frequency.get(word.as_str()).copied().unwrap_or(0) as f32;
-                let all = self.item_terms.len() as f32;
+                let all = self.item_terms.len().max(LEAST_ITEMS) as f32;
                 (1.0 + (all - holding + 0.5) / (holding + 0.5)).ln()
             };
             let total: f32 = words.iter().map(weight).sum();
@@ -161,9 +164,8 @@ fn is_english(item: &Item) -> bool {
 
 fn tokenizers() -> TokenizerManager {
     let manager = TokenizerManager::new();
-    let plain = || {
-        TextAnalyzer::builder(SimpleTokenizer::default()).filter(LowerCaser).filter(AsciiFoldingFilter)
-    };
+    let plain =
+        || TextAnalyzer::builder(SimpleTokenizer::default()).filter(LowerCaser).filter(AsciiFoldingFilter);
     manager.register(NEUTRAL, plain().build());
     let english = plain().filter_dynamic(Stemmer::new(Language::English));
     let stop_words = StopWordFilter::new(Language::English);

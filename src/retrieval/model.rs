@@ -131,9 +131,8 @@ fn open_folder(
         // A waiting thread that spins takes the core from the one that serves.
         .with_session_config("session.intra_op.allow_spinning", "0")
         .with_session_config("session.inter_op.allow_spinning", "0");
-    let session = guarded(&folder.to_string_lossy(), || {
-        TextEmbedding::try_new_from_user_defined(model, options)
-    })?;
+    let session =
+        guarded(&folder.to_string_lossy(), || TextEmbedding::try_new_from_user_defined(model, options))?;
     Ok(Opened { session, id })
 }
 

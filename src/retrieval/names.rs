@@ -48,7 +48,7 @@ mod tests {
             ("Try CLIP as service.", true),
             ("jinaai", false),
             ("docarrays", false),
-            ("Jina, and AI", true),
+            ("Jina, and AI", false),
             ("", false),
         ] {
             assert_eq!(matcher.is_in(text), expected, "{text}");

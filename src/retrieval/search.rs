@@ -81,10 +81,8 @@ pub struct Hits {
 /// Searches several brands at once. Each brand's own best are among the candidates; scores are
 /// normalised over all of them.
 pub fn search(indexes: &[&Index], query: &Query, vector: Option<&[f32]>, settings: &SearchSettings) -> Hits {
-    let mut candidates: Vec<Candidate> = indexes
-        .iter()
-        .flat_map(|index| candidates(index, query, vector, settings))
-        .collect();
+    let mut candidates: Vec<Candidate> =
+        indexes.iter().flat_map(|index| candidates(index, query, vector, settings)).collect();
     fuse(&mut candidates, settings);
     candidates.sort_by(|a, b| b.fused.total_cmp(&a.fused).then_with(|| a.item.id.cmp(&b.item.id)));
     let gate = gate(&candidates, vector.is_some(), settings);
@@ -160,8 +158,11 @@ fn fuse(candidates: &mut [Candidate], settings: &SearchSettings) {
 }
 
 fn gate(candidates: &[Candidate], dense: bool, settings: &SearchSettings) -> Gate {
-    let named: Vec<&str> =
-        candidates.iter().filter(|candidate| candidate.name_match).map(|candidate| &*candidate.brand).collect();
+    let named: Vec<&str> = candidates
+        .iter()
+        .filter(|candidate| candidate.name_match)
+        .map(|candidate| &*candidate.brand)
+        .collect();
     let name_match = !named.is_empty();
     let passing = candidates.iter().filter(|candidate| candidate.passes);
     if !dense {
@@ -187,7 +188,9 @@ fn gate(candidates: &[Candidate], dense: bool, settings: &SearchSettings) -> Gat
     let named_floor = settings.min_cosine * settings.named_share;
     let by_name = name_match && best_named >= named_floor;
     let (verdict, threshold, reason) = if by_name {
-        let reason = format!("the question names the brand, and the best cosine {best_named:.3} reaches {named_floor:.3}");
+        let reason = format!(
+            "the question names the brand, and the best cosine {best_named:.3} reaches {named_floor:.3}"
+        );
         (Verdict::Pass, named_floor, reason)
     } else if best >= settings.min_cosine {
         let reason = format!("the best cosine {best:.3} reaches {:.3}", settings.min_cosine);

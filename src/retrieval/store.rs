@@ -125,7 +125,8 @@ impl VectorStore {
 
     /// Writes what was used, unless the file already holds just that.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let stale = self.vectors.values().any(|known| !known.used) || self.tokens.values().any(|known| !known.used);
+        let stale =
+            self.vectors.values().any(|known| !known.used) || self.tokens.values().any(|known| !known.used);
         if !self.added && !stale {
             return Ok(());
         }
@@ -152,7 +153,8 @@ impl VectorStore {
         vectors.sort_by_key(|(hash, _)| *hash);
         let mut tokens: Vec<_> = self.tokens.iter().filter(|(_, known)| known.used).collect();
         tokens.sort_by_key(|(hash, _)| *hash);
-        let size = vectors.len() * (HASH_BYTES + 4 * self.identity.dimension) + tokens.len() * (HASH_BYTES + 4);
+        let size =
+            vectors.len() * (HASH_BYTES + 4 * self.identity.dimension) + tokens.len() * (HASH_BYTES + 4);
         let mut bytes = Vec::with_capacity(size + 256);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());

@@ -111,9 +111,9 @@ impl Builder {
         Builder { settings, embedder }
     }
 
-    /// The settings.
-    pub fn settings(&self) -> &SnapshotSettings {
-        &self.settings
+    /// The folders that snapshots are built from.
+    pub(super) fn roots(&self) -> [PathBuf; 2] {
+        [self.settings.knowledge.clone(), self.settings.prompts.clone()]
     }
 
     /// Reads and checks everything without building: all problems at once.
@@ -167,8 +167,9 @@ impl Builder {
             && let Err(error) = store.save(path)
         {
             problems.push(
-                Problem::warning(path, format!("the cache of vectors cannot be written: {error}"))
-                    .hint("make the folder writable or set knowledge.cache to another one; it serves without"),
+                Problem::warning(path, format!("the cache of vectors cannot be written: {error}")).hint(
+                    "make the folder writable or set knowledge.cache to another one; it serves without",
+                ),
             );
         }
         report.took = started.elapsed();
@@ -189,8 +190,8 @@ impl Builder {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(ServedBrand, usize), Problem> {
         let folder = || self.settings.knowledge.join(&brand.id);
-        let (index, embedded) = Index::build(brand, now, store, self.embedder.as_deref(), progress)
-            .map_err(|error| {
+        let (index, embedded) =
+            Index::build(brand, now, store, self.embedder.as_deref(), progress).map_err(|error| {
                 Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
                     .hint("check the embedding model named by retrieval.model")
             })?;
@@ -205,14 +206,8 @@ impl Builder {
         }
         let pinned = valid(brand, now).filter(|item| item.pinned).map(|item| item.id.clone()).collect();
         let never = NameMatcher::new(brand.never.iter().map(String::as_str));
-        let served = ServedBrand {
-            id: brand.id.clone(),
-            name: brand.name.clone(),
-            index,
-            prepared,
-            pinned,
-            never,
-        };
+        let served =
+            ServedBrand { id: brand.id.clone(), name: brand.name.clone(), index, prepared, pinned, never };
         Ok((served, embedded))
     }
 
@@ -300,7 +295,9 @@ impl Builder {
             part(brand.id.as_bytes());
             part(format!("{:?}", (&brand.name, &brand.aliases, &brand.languages, &brand.never)).as_bytes());
             for item in valid(brand, now) {
-                part(format!("{:?}", (&item.id, &item.body, &item.tags, &item.source, item.pinned)).as_bytes());
+                part(
+                    format!("{:?}", (&item.id, &item.body, &item.tags, &item.source, item.pinned)).as_bytes(),
+                );
             }
         }
         hash.finalize().to_hex()[..16].into()

@@ -9,7 +9,7 @@ mod scope;
 mod turns;
 
 pub use build::{BuildReport, Builder, Snapshot, SnapshotSettings};
-pub use explain::{Explanation, ExplainedTurn};
+pub use explain::{ExplainedTurn, Explanation};
 pub use planner::{Planned, Planner, PlannerSettings, Request};
 pub use reload::{Reloader, WatchMode, watch};
 pub use scope::{BrandChoice, Scope};

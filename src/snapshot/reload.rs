@@ -1,14 +1,15 @@
 //! Keeping the snapshot current: files are watched, a new snapshot is built beside the old one and
 //! published at once, or rejected as a whole.
 
-use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use notify::{PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::build::{Builder, Snapshot};
@@ -23,10 +24,10 @@ use crate::retrieval::{Embedder, Pool, SearchSettings};
 const QUIET: Duration = Duration::from_millis(60);
 /// Longest time that a burst is waited out.
 const LONGEST_BURST: Duration = Duration::from_millis(400);
-/// How often the folders themselves are looked at: a folder that was replaced sends no events.
-const HEARTBEAT: Duration = Duration::from_millis(500);
-/// How often files are looked at where the system sends no events.
-const POLL: Duration = Duration::from_millis(400);
+/// How often the folders are looked at where events do not tell: a folder that was replaced sends none.
+const HEARTBEAT: Duration = Duration::from_millis(400);
+/// Folders within folders that are looked at.
+const DEEPEST_FOLDER: usize = 16;
 
 /// How changes of files are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Reloader {
     builder: Builder,
     snapshots: Arc<ArcSwap<Snapshot>>,
     metrics: Arc<Metrics>,
+    /// Of the files, just before they were last read.
+    fingerprint: AtomicU64,
 }
 
 impl Reloader {
@@ -53,12 +56,10 @@ impl Reloader {
         metrics: Arc<Metrics>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Reloader, Vec<Problem>), Vec<Problem>> {
+        let fingerprint = AtomicU64::new(fingerprint(&builder.roots()));
         let (snapshot, problems) = builder.build(Timestamp::now(), progress)?;
-        let reloader = Reloader {
-            builder,
-            snapshots: Arc::new(ArcSwap::from_pointee(snapshot)),
-            metrics,
-        };
+        let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
+        let reloader = Reloader { builder, snapshots, metrics, fingerprint };
         reloader.gauge();
         Ok((reloader, problems))
     }
@@ -83,6 +84,7 @@ impl Reloader {
 
     /// Builds anew and publishes, if all is well and something has changed.
     pub fn reload(&self) -> ReloadResult {
+        self.fingerprint.store(fingerprint(&self.builder.roots()), Ordering::Relaxed);
         let result = match self.builder.build(Timestamp::now(), &mut |_, _| {}) {
             Ok((snapshot, problems)) => {
                 log(&problems);
@@ -113,6 +115,10 @@ impl Reloader {
         result
     }
 
+    fn files_changed(&self) -> bool {
+        fingerprint(&self.builder.roots()) != self.fingerprint.load(Ordering::Relaxed)
+    }
+
     fn gauge(&self) {
         let snapshot = self.current();
         self.metrics.gauges.snapshot_items.set(i64::try_from(snapshot.report.items).unwrap_or(i64::MAX));
@@ -133,25 +139,23 @@ fn log(problems: &[Problem]) {
 
 /// Reloads whenever files change or an item's validity begins or ends. Runs until dropped.
 pub async fn watch(reloader: Arc<Reloader>, mode: WatchMode) {
-    let settings = reloader.builder.settings();
-    let roots = [settings.knowledge.clone(), settings.prompts.clone()];
     let (events, mut changed) = mpsc::channel::<()>(1);
-    let mut watching = Watching::new(mode, roots, events);
+    let mut watching = Watching::new(mode, &reloader.builder, events);
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     loop {
         tokio::select! {
             Some(()) = changed.recv() => settle(&mut changed).await,
             _ = heartbeat.tick() => {
-                if !(watching.roots_changed() || boundary_passed(&reloader.current())) {
+                if !(watching.has_changed(&reloader) || boundary_passed(&reloader.current())) {
                     continue;
                 }
             }
         }
-        watching.renew();
-        let reloader = Arc::clone(&reloader);
-        if tokio::task::spawn_blocking(move || reloader.reload()).await.is_err() {
+        let again = Arc::clone(&reloader);
+        if tokio::task::spawn_blocking(move || again.reload()).await.is_err() {
             tracing::error!("a reload panicked: the last good state serves on");
         }
+        watching.renew();
     }
 }
 
@@ -169,71 +173,76 @@ async fn settle(changed: &mut mpsc::Receiver<()>) {
     }
 }
 
-/// The watchers of the folders.
+/// Notices changes of the folders.
 struct Watching {
     mode: WatchMode,
     roots: [PathBuf; 2],
     events: mpsc::Sender<()>,
-    watchers: Vec<Box<dyn Watcher + Send>>,
-    seen: BTreeMap<PathBuf, Option<SystemTime>>,
+    watchers: Vec<RecommendedWatcher>,
+    /// The folders that are watched, as the system knows them.
+    watched: [Option<SystemTime>; 2],
+    /// Files changed between the last build and the watchers' start would go unseen: looked at once.
+    unseen: bool,
 }
 
 impl Watching {
-    fn new(mode: WatchMode, roots: [PathBuf; 2], events: mpsc::Sender<()>) -> Watching {
-        let mut watching = Watching { mode, roots, events, watchers: Vec::new(), seen: BTreeMap::new() };
+    fn new(mode: WatchMode, builder: &Builder, events: mpsc::Sender<()>) -> Watching {
+        let mut watching = Watching {
+            mode,
+            roots: builder.roots(),
+            events,
+            watchers: Vec::new(),
+            watched: [None; 2],
+            unseen: true,
+        };
         watching.renew();
         watching
     }
 
-    /// Sets the watchers up again: a folder that was replaced is another one to the system.
+    /// Sets the watchers up again where a folder is another one than before, or has no watcher.
     fn renew(&mut self) {
-        self.seen = self.roots.iter().map(|root| (root.clone(), born(root))).collect();
-        self.watchers.clear();
-        if self.mode == WatchMode::Off {
+        let now = self.roots.each_ref().map(|root| born(root));
+        self.unseen = true;
+        if self.mode != WatchMode::Auto || (now == self.watched && self.watchers.len() == self.roots.len()) {
             return;
         }
-        for root in self.roots.clone() {
-            if root.is_dir()
-                && let Some(watcher) = self.watcher(&root)
-            {
-                self.watchers.push(watcher);
-            }
-        }
-    }
-
-    fn roots_changed(&self) -> bool {
-        self.mode != WatchMode::Off && self.seen.iter().any(|(root, seen)| born(root) != *seen)
-    }
-
-    fn watcher(&self, root: &Path) -> Option<Box<dyn Watcher + Send>> {
-        if self.mode == WatchMode::Auto {
-            match self.native_watcher(root) {
-                Ok(watcher) => return Some(Box::new(watcher)),
+        self.watchers.clear();
+        for root in self.roots.clone().iter().filter(|root| root.is_dir()) {
+            match self.watcher(root) {
+                Ok(watcher) => self.watchers.push(watcher),
                 Err(error) => {
                     tracing::warn!(%error, folder = %root.display(), "no file events: polling instead");
                 }
             }
         }
-        let config = notify::Config::default().with_poll_interval(POLL);
-        let mut watcher = PollWatcher::new(self.on_event(), config).ok()?;
-        watcher.watch(root, RecursiveMode::Recursive).ok()?;
-        Some(Box::new(watcher))
+        self.watched = now;
     }
 
-    fn native_watcher(&self, root: &Path) -> notify::Result<RecommendedWatcher> {
-        let mut watcher = RecommendedWatcher::new(self.on_event(), notify::Config::default())?;
-        watcher.watch(root, RecursiveMode::Recursive)?;
-        Ok(watcher)
+    /// Whether something has changed that sent no event: a folder was replaced, there are no events
+    /// here, or it happened before they were listened to.
+    fn has_changed(&mut self, reloader: &Reloader) -> bool {
+        match self.mode {
+            WatchMode::Off => false,
+            WatchMode::Auto
+                if self.watchers.len() == self.roots.len() && !std::mem::take(&mut self.unseen) =>
+            {
+                self.roots.each_ref().map(|root| born(root)) != self.watched
+            }
+            WatchMode::Auto | WatchMode::Poll => reloader.files_changed(),
+        }
     }
 
-    fn on_event(&self) -> impl Fn(notify::Result<notify::Event>) + Send + use<> {
+    fn watcher(&self, root: &Path) -> notify::Result<RecommendedWatcher> {
         let events = self.events.clone();
-        move |event| {
+        let on_event = move |event: notify::Result<notify::Event>| {
             // Reading a file is no change of it. A full channel holds a change already.
             if !event.is_ok_and(|event| event.kind.is_access()) {
                 let _already_pending = events.try_send(());
             }
-        }
+        };
+        let mut watcher = RecommendedWatcher::new(on_event, notify::Config::default())?;
+        watcher.watch(root, RecursiveMode::Recursive)?;
+        Ok(watcher)
     }
 }
 
@@ -241,4 +250,25 @@ impl Watching {
 fn born(root: &Path) -> Option<SystemTime> {
     let data = std::fs::metadata(root).ok()?;
     data.created().or_else(|_| data.modified()).ok()
+}
+
+/// A hash of the paths, sizes and times of every file under the folders, links followed.
+fn fingerprint(roots: &[PathBuf]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let mut folders: Vec<(PathBuf, usize)> = roots.iter().map(|root| (root.clone(), 0)).collect();
+    while let Some((folder, depth)) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let mut paths: Vec<PathBuf> =
+            entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+        paths.sort();
+        for path in paths {
+            let Ok(data) = std::fs::metadata(&path) else { continue };
+            (&path, data.len(), data.modified().ok()).hash(&mut hasher);
+            // A link that leads back up is not followed forever.
+            if data.is_dir() && depth < DEEPEST_FOLDER {
+                folders.push((path, depth + 1));
+            }
+        }
+    }
+    hasher.finish()
 }

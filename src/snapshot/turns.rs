@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::build::Snapshot;
+use super::build::{ServedBrand, Snapshot};
 use super::scope::Scope;
 use crate::chat::Turn;
 use crate::inject::{Budget, Plan, Prepared, RenderError, SkipReason, turn_query};
@@ -74,7 +74,7 @@ impl Kitchen {
         }
         if snapshot.recipe.placement.is_lead() {
             let pinned: Vec<&Prepared> =
-                if plan.turns() == 0 { brands().flat_map(|brand| brand.pinned()).collect() } else { Vec::new() };
+                if plan.turns() == 0 { brands().flat_map(ServedBrand::pinned).collect() } else { Vec::new() };
             return Ok((plan.offer(&pinned, &snapshot.recipe, &self.budget)?, None));
         }
         let hits = self.look_up(snapshot, scope, &turn.query)?;

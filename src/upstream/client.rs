@@ -17,6 +17,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::address::Address;
 use super::body::RequestBody;
+use super::connector::BoundedConnector;
 use super::headers::strip_hop_by_hop;
 use super::timed::TimedBody;
 
@@ -88,7 +89,7 @@ pub enum UpstreamError {
 /// The one upstream. Clones share the pool.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    client: Client<HttpsConnector<HttpConnector>, RequestBody>,
+    client: Client<BoundedConnector<HttpsConnector<HttpConnector>>, RequestBody>,
     settings: Arc<UpstreamSettings>,
 }
 
@@ -99,7 +100,6 @@ impl Upstream {
         // Small requests and events must not wait for an acknowledgement.
         http.set_nodelay(true);
         http.enforce_http(false);
-        http.set_connect_timeout(Some(settings.connect_timeout));
         http.set_keepalive(Some(Duration::from_secs(60)));
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls_config(settings.ca_file.as_deref())?)
@@ -112,7 +112,7 @@ impl Upstream {
             .pool_idle_timeout(settings.pool_idle_timeout)
             .http2_only(settings.http2_prior_knowledge)
             .http2_adaptive_window(true)
-            .build(connector);
+            .build(BoundedConnector::new(connector, settings.connect_timeout));
         Ok(Upstream { client, settings: Arc::new(settings) })
     }
 

@@ -53,10 +53,19 @@ fn help_teaches_and_wrong_arguments_are_exit_code_2() {
 fn check_reports_all_problems_at_once_with_their_places() {
     let site = site();
     assert_eq!(output(site.folder.path(), &["check"]), (0, "sound\n".to_owned(), String::new()));
-    site.write("foreword.toml", "[retrieval]\nmodel = \"off\"\ndeadlin = \"5s\"\nqueue = 0\n[serve]\nlisten = \"x\"\n");
+    site.write(
+        "foreword.toml",
+        "[retrieval]\nmodel = \"off\"\ndeadlin = \"5s\"\nqueue = 0\n[serve]\nlisten = \"x\"\n",
+    );
     let (code, stdout, stderr) = output(site.folder.path(), &["check"]);
     assert_eq!((code, stdout.as_str()), (2, "not sound: 1 error, 2 warnings\n"), "{stderr}");
-    for said in ["foreword.toml:3:1", "did you mean `retrieval.deadline`?", "foreword.toml:4:9", "from 1 to 100000", "serve.listen"] {
+    for said in [
+        "foreword.toml:3:1",
+        "did you mean `retrieval.deadline`?",
+        "foreword.toml:4:9",
+        "from 1 to 100000",
+        "serve.listen",
+    ] {
         assert!(stderr.contains(said), "`{said}` is not in\n{stderr}");
     }
     site.write("foreword.toml", "[retrieval]\nmodel = \"off\"\n");
@@ -64,7 +73,13 @@ fn check_reports_all_problems_at_once_with_their_places() {
     site.write("prompts/broken.md", "---\nplacement: nowhere\n---\n");
     let (code, _, stderr) = output(site.folder.path(), &["check"]);
     assert_eq!(code, 2);
-    for said in ["more.md:2:1", "did you mean `tags`?", "a question without an answer", "broken.md:2:12", "pairs, message, inline, lead"] {
+    for said in [
+        "more.md:2:1",
+        "did you mean `tags`?",
+        "a question without an answer",
+        "broken.md:2:12",
+        "pairs, message, inline, lead",
+    ] {
         assert!(stderr.contains(said), "`{said}` is not in\n{stderr}");
     }
 }
@@ -78,7 +93,10 @@ fn the_environment_sets_keys_and_is_named_in_errors() {
     };
     let (code, stderr) = run("FOREWORD_RETRIEVAL__DEADLINE", "soon");
     assert_eq!(code, 2);
-    assert!(stderr.contains("FOREWORD_RETRIEVAL__DEADLINE") && stderr.contains("50ms, 10s or 5m"), "{stderr}");
+    assert!(
+        stderr.contains("FOREWORD_RETRIEVAL__DEADLINE") && stderr.contains("50ms, 10s or 5m"),
+        "{stderr}"
+    );
     let (code, stderr) = run("FOREWORD_SERVER__LISTN", "x");
     assert_eq!(code, 0);
     assert!(stderr.contains("did you mean `server.listen`?"), "{stderr}");
@@ -94,7 +112,9 @@ fn explain_shows_the_decision_to_people_and_programs() {
     let folder = site.folder.path();
     let (code, stdout, _) = output(folder, &["explain", "Which anvil is the lightest to carry?"]);
     assert_eq!(code, 0);
-    for said in ["turn 1", "gate:", "acme/products#lightest-anvil-to-carry", "+ {\"role\":\"assistant\"", "injected:"] {
+    for said in
+        ["turn 1", "gate:", "acme/products#lightest-anvil-to-carry", "+ {\"role\":\"assistant\"", "injected:"]
+    {
         assert!(stdout.contains(said), "`{said}` is not in\n{stdout}");
     }
     let (code, stdout, _) = output(folder, &["explain", "--json", "What is the capital of France?"]);
@@ -108,7 +128,10 @@ fn explain_shows_the_decision_to_people_and_programs() {
     let body = document["body"].as_str().unwrap();
     let range = &document["inserted"][0];
     let at = |end: usize| usize::try_from(range[end].as_u64().unwrap()).unwrap();
-    assert_eq!(format!("{}{}", &body[..at(0)], &body[at(1)..]), std::fs::read_to_string(site.path("body.json")).unwrap());
+    assert_eq!(
+        format!("{}{}", &body[..at(0)], &body[at(1)..]),
+        std::fs::read_to_string(site.path("body.json")).unwrap()
+    );
     let (code, _, stderr) = output(folder, &["explain", "--request", "absent.json"]);
     assert_eq!(code, 2);
     assert!(stderr.contains("absent.json") || stderr.contains("No such file"), "{stderr}");
@@ -153,12 +176,21 @@ struct Serving {
 
 impl Serving {
     fn start(site: &Site, arguments: &[&str]) -> Serving {
-        let all = [&["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"], arguments].concat();
-        let mut child = foreword(site.folder.path(), &all)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let all = [
+            &[
+                "serve",
+                "--upstream",
+                "http://127.0.0.1:1/v1",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin",
+                "127.0.0.1:0",
+            ],
+            arguments,
+        ]
+        .concat();
+        let mut child =
+            foreword(site.folder.path(), &all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut rest = BufReader::new(child.stdout.take().unwrap());
         let mut banner = String::new();
         while !banner.contains("Stop with") {
@@ -184,7 +216,16 @@ impl Drop for Serving {
 fn serve_says_what_runs_and_stops_in_good_order() {
     let site = site();
     let mut serving = Serving::start(&site, &[]);
-    for said in ["listening on http://127.0.0.1:", "forwarding to http://127.0.0.1:1/v1", "admin on", "acme (4 items)", "recipe: pairs", "only words are compared", "ready in", "curl"] {
+    for said in [
+        "listening on http://127.0.0.1:",
+        "forwarding to http://127.0.0.1:1/v1",
+        "admin on",
+        "acme (4 items)",
+        "recipe: pairs",
+        "only words are compared",
+        "ready in",
+        "curl",
+    ] {
         assert!(serving.banner.contains(said), "`{said}` is not in\n{}", serving.banner);
     }
     serving.signal("TERM");
@@ -198,7 +239,10 @@ fn serve_says_what_runs_and_stops_in_good_order() {
 fn serve_reports_wrong_knowledge_and_does_not_start() {
     let site = site();
     site.write("knowledge/acme/brand.toml", "nam = \"x\"");
-    let (code, _, stderr) = output(site.folder.path(), &["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", "127.0.0.1:0"]);
+    let (code, _, stderr) = output(
+        site.folder.path(),
+        &["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", "127.0.0.1:0"],
+    );
     assert_eq!(code, 2, "{stderr}");
     for said in ["brand.toml", "the brand has no name", "did you mean `name`?", "not started"] {
         assert!(stderr.contains(said), "`{said}` is not in\n{stderr}");
@@ -210,7 +254,8 @@ fn a_port_that_is_taken_is_a_clear_runtime_error() {
     let site = site();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let (code, _, stderr) = output(site.folder.path(), &["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", &address]);
+    let (code, _, stderr) =
+        output(site.folder.path(), &["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", &address]);
     assert_eq!(code, 1);
     assert!(stderr.contains(&format!("cannot listen on {address}")), "{stderr}");
 }

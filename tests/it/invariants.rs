@@ -157,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_explained_is_what_is_served(chat in legal_chat()) {
+    fn invariant_9_t12_what_is_explained_is_what_is_served(chat in legal_chat()) {
         let planner = planner("pairs");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // Turn by turn, as a client sends it, with everything that is remembered in between.
@@ -180,9 +180,14 @@ proptest! {
 fn the_properties_see_injections() {
     // Without this, properties over conversations in which nothing ever happens would hold.
     for recipe in RECIPES {
-        let body = Chat { messages: vec![format!("{{\"role\":\"user\",\"content\":\"{}\"}}", TEXTS[0])] }.body(1);
+        let body =
+            Chat { messages: vec![format!("{{\"role\":\"user\",\"content\":\"{}\"}}", TEXTS[0])] }.body(1);
         let explanation = explain(recipe, &body);
-        assert!(matches!(explanation.decision, Decision::Injected { .. }), "{recipe}: {:?}", explanation.decision);
+        assert!(
+            matches!(explanation.decision, Decision::Injected { .. }),
+            "{recipe}: {:?}",
+            explanation.decision
+        );
     }
 }
 
@@ -203,7 +208,9 @@ fn the_checker_of_legality_sees_faults() {
 
 #[test]
 fn invariant_7_off_topic_turns_get_nothing() {
-    for question in ["What is the capital of France?", "Write a poem about the sea.", "hi", "2 + 2?", "thanks!"] {
+    for question in
+        ["What is the capital of France?", "Write a poem about the sea.", "hi", "2 + 2?", "thanks!"]
+    {
         let body = serde_json::json!({ "messages": [{ "role": "user", "content": question }] }).to_string();
         assert_eq!(
             explain("pairs", &body).decision,
@@ -222,7 +229,18 @@ fn a_veto_keeps_a_turn_free() {
 #[test]
 fn invariant_10_no_recipe_asks_for_concealment() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
-    let forbidden = ["do not reveal", "don't reveal", "do not mention", "don't mention", "never mention", "secret", "hide", "conceal", "pretend", "deny"];
+    let forbidden = [
+        "do not reveal",
+        "don't reveal",
+        "do not mention",
+        "don't mention",
+        "never mention",
+        "secret",
+        "hide",
+        "conceal",
+        "pretend",
+        "deny",
+    ];
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap().to_lowercase();

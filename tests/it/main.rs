@@ -1,5 +1,12 @@
 //! Every test that needs more than one unit: one binary, one file a feature.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails is told so by a panic"
+)]
+
 mod commands;
 mod faults;
 mod invariants;

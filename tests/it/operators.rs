@@ -15,7 +15,10 @@ fn health_and_metrics_are_served_to_this_machine_only() {
         for path in ["/healthz", "/readyz"] {
             let answer = exchange(proxy.admin, &get(path)).await;
             let health: Value = serde_json::from_slice(&answer.body).unwrap();
-            assert_eq!((answer.status, &health["status"], &health["retrieval"]), (200, &"ok".into(), &"lexical".into()));
+            assert_eq!(
+                (answer.status, &health["status"], &health["retrieval"]),
+                (200, &"ok".into(), &"lexical".into())
+            );
             assert_eq!(health["snapshot"]["brands"][0]["items"], 4);
         }
         for (request, status) in [
@@ -34,7 +37,8 @@ fn requests_are_counted_by_decision_and_ending() {
     run(async {
         let upstream = Upstream::answering("{\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1}}").await;
         let proxy = Proxy::start(&upstream.url()).await;
-        let chat = "{\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"}]}";
+        let chat =
+            "{\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"}]}";
         for _ in 0..3 {
             exchange(proxy.address, &post("/v1/chat/completions", chat)).await;
         }

@@ -9,8 +9,10 @@ use crate::support::run;
 use crate::support::upstream::Upstream;
 
 const CHAT: &str = "/v1/chat/completions";
-const QUESTION: &str = "{\"messages\":[{\"role\":\"user\",\"content\":\"Where is the purple umbrella factory located?\"}]}";
-const ITEM: &str = "# Purple umbrella factory located where\n\nThe purple umbrella factory of Acme is located in Ulm.\n";
+const QUESTION: &str =
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"Where is the purple umbrella factory located?\"}]}";
+const ITEM: &str =
+    "# Purple umbrella factory located where\n\nThe purple umbrella factory of Acme is located in Ulm.\n";
 
 struct Watched {
     upstream: Upstream,
@@ -141,7 +143,10 @@ fn a_reload_breaks_the_prefix_and_is_counted() {
         let site = &watched.proxy.site;
         site.write("knowledge/acme/umbrella.md", ITEM);
         watched.becomes("Ulm", true).await;
-        let two = QUESTION.replace("]}", ",{\"role\":\"assistant\",\"content\":\"ok\"},{\"role\":\"user\",\"content\":\"thanks\"}]}");
+        let two = QUESTION.replace(
+            "]}",
+            ",{\"role\":\"assistant\",\"content\":\"ok\"},{\"role\":\"user\",\"content\":\"thanks\"}]}",
+        );
         exchange(watched.proxy.address, &post(CHAT, &two)).await;
         site.write("knowledge/acme/umbrella.md", &ITEM.replace("Ulm", "Bonn"));
         watched.becomes("Bonn", true).await;

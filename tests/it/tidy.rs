@@ -19,7 +19,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("proxy", &["chat", "inject", "snapshot", "tap", "upstream", "metrics"]),
     ("config", &["document", "knowledge", "retrieval", "inject", "snapshot", "upstream", "server", "proxy"]),
     ("admin", &["snapshot", "metrics"]),
-    ("app", &["document", "metrics", "retrieval", "snapshot", "upstream", "server", "proxy", "config", "admin"]),
+    (
+        "app",
+        &["document", "metrics", "retrieval", "snapshot", "upstream", "server", "proxy", "config", "admin"],
+    ),
     ("cli", &["document", "chat", "knowledge", "retrieval", "inject", "snapshot", "config", "app"]),
 ];
 
@@ -57,7 +60,9 @@ fn a_room_uses_only_the_rooms_that_it_may() {
             continue;
         }
         let may = allowed.get(room.as_str()).unwrap_or_else(|| panic!("the room {room} is not in the list"));
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for (number, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
             for part in line.split("crate::").skip(1) {
                 let used: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 if !used.is_empty() && used != room && !may.contains(&used.as_str()) {
@@ -71,7 +76,8 @@ fn a_room_uses_only_the_rooms_that_it_may() {
 
 #[test]
 fn every_room_is_in_the_list_and_in_the_architecture() {
-    let architecture = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let architecture =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
     assert!(architecture.lines().count() <= 150, "ARCHITECTURE.md has more than 150 lines");
     for (room, _) in ROOMS {
         assert!(architecture.contains(&format!("`{room}")), "ARCHITECTURE.md does not name the room {room}");

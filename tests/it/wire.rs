@@ -39,7 +39,10 @@ fn bodies_that_are_no_plain_conversation_are_left_alone() {
     ] {
         assert_eq!(read(body).unwrap_err(), expected, "{body:.80}");
     }
-    assert_eq!(Conversation::read(b"{\"messages\":[],\"x\":\"\xff\"}", Dialect::ChatCompletions), Err(Unreadable::NotJson));
+    assert_eq!(
+        Conversation::read(b"{\"messages\":[],\"x\":\"\xff\"}", Dialect::ChatCompletions),
+        Err(Unreadable::NotJson)
+    );
 }
 
 #[test]
@@ -85,7 +88,8 @@ fn json_like() -> impl Strategy<Value = String> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(", "))),
             prop::collection::vec(("\"[a-c]{0,2}\"", inner), 0..4).prop_map(|items| {
-                let entries: Vec<String> = items.iter().map(|(key, value)| format!("{key} :{value}")).collect();
+                let entries: Vec<String> =
+                    items.iter().map(|(key, value)| format!("{key} :{value}")).collect();
                 format!("{{ {}}}", entries.join(","))
             }),
         ]
@@ -95,7 +99,11 @@ fn json_like() -> impl Strategy<Value = String> {
             None => document,
             Some(change) => {
                 let at = document.floor_char_boundary(at.index(document.len() + 1));
-                format!("{}{change}{}", &document[..at], &document[document.ceil_char_boundary((at + 1).min(document.len()))..])
+                format!(
+                    "{}{change}{}",
+                    &document[..at],
+                    &document[document.ceil_char_boundary((at + 1).min(document.len()))..]
+                )
             }
         },
     )

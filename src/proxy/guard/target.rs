@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn dot_segments_are_seen_in_every_spelling() {
-        for path in ["/v1/../admin", "/v1/.", "/%2e%2E/x", "/v1/..%2fadmin", "/a/..%5Cb", "/a\\..\\b", "/.."] {
+        for path in ["/v1/../admin", "/v1/.", "/%2e%2E/x", "/v1/..%2fadmin", "/a/..%5Cb", "/a\\..\\b", "/.."]
+        {
             assert!(has_dot_segment(path), "{path}");
         }
         for path in ["/v1/models/gpt-4.1", "/v1/files/a..b", "/.well-known/x", "/v1/%20", "/..."] {

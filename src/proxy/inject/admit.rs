@@ -23,9 +23,8 @@ pub(super) fn head_reason(headers: &HeaderMap, max_body_bytes: usize) -> Option<
     if headers.get(CONTENT_TYPE).is_some_and(|value| !is_json(value)) {
         return Some(SkipReason::NotChat);
     }
-    let signed_by_aws = headers
-        .get(AUTHORIZATION)
-        .is_some_and(|value| value.as_bytes().starts_with(b"AWS4-"));
+    let signed_by_aws =
+        headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS4-"));
     if signed_by_aws || SIGNED.iter().any(|name| headers.contains_key(name)) {
         return Some(SkipReason::Signed);
     }

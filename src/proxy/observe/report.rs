@@ -27,7 +27,12 @@ pub struct Report {
 
 impl Report {
     /// A report on a request that has just begun.
-    pub(super) fn begin(exchange: Arc<Exchange>, metrics: Arc<Metrics>, method: Method, path: &str) -> Report {
+    pub(super) fn begin(
+        exchange: Arc<Exchange>,
+        metrics: Arc<Metrics>,
+        method: Method,
+        path: &str,
+    ) -> Report {
         metrics.gauges.in_flight.inc();
         Report {
             exchange,
@@ -46,8 +51,7 @@ impl Report {
         self.status = status;
         if self.route() == Route::Chat && (200..300).contains(&status) {
             let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-            self.usage =
-                Some(UsageReader::new(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING)));
+            self.usage = Some(UsageReader::new(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING)));
         }
     }
 

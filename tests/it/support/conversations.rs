@@ -25,7 +25,10 @@ pub struct Chat {
 impl Chat {
     /// The request body with the first `count` messages.
     pub fn body(&self, count: usize) -> String {
-        format!("{{\"model\": \"m\",\n \"messages\":[ {} ], \"n\":1.50e0}}", self.messages[..count].join(" ,\n"))
+        format!(
+            "{{\"model\": \"m\",\n \"messages\":[ {} ], \"n\":1.50e0}}",
+            self.messages[..count].join(" ,\n")
+        )
     }
 
     /// Positions after each user message: where a client would have sent a request.
@@ -83,7 +86,9 @@ pub fn legal_chat() -> impl Strategy<Value = Chat> {
     let system = prop_oneof![
         Just(Vec::new()),
         Just(vec!["{\"role\":\"system\",\"content\":\"Be brief.\"}".to_owned()]),
-        Just(vec!["{\"role\":\"developer\",\"content\":[{\"type\":\"text\",\"text\":\"Be brief.\"}]}".to_owned()]),
+        Just(vec![
+            "{\"role\":\"developer\",\"content\":[{\"type\":\"text\",\"text\":\"Be brief.\"}]}".to_owned()
+        ]),
     ];
     let turns = prop::collection::vec((user(), assistant()), 1..7);
     (system, turns, any::<bool>()).prop_map(|(mut messages, turns, answered)| {

@@ -9,14 +9,16 @@ use foreword::app;
 use foreword::config::{self, Overrides, Settings};
 use foreword::metrics::Metrics;
 use foreword::server::Drained;
-use foreword::snapshot::Planner;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A brand that retrieval by words finds for questions about anvils.
 pub const KNOWLEDGE: &[(&str, &str)] = &[
-    ("knowledge/acme/brand.toml", "name = \"Acme Anvils\"\naliases = [\"Acme\"]\nnever = [\"coyote injury\"]\n"),
+    (
+        "knowledge/acme/brand.toml",
+        "name = \"Acme Anvils\"\naliases = [\"Acme\"]\nnever = [\"coyote injury\"]\n",
+    ),
     (
         "knowledge/acme/products.md",
         "# Lightest anvil to carry\n\nThe FeatherAnvil by Acme weighs twelve kilograms.\n\n\
@@ -83,7 +85,6 @@ pub struct Proxy {
     pub address: SocketAddr,
     pub admin: SocketAddr,
     pub site: Site,
-    pub planner: Arc<Planner>,
     pub metrics: Arc<Metrics>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Drained>,
@@ -99,22 +100,14 @@ impl Proxy {
     pub async fn of(site: Site, upstream: &str, config: &[(&'static str, &str)]) -> Proxy {
         let settings = site.settings(upstream, config);
         let core = app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}"));
-        let (planner, metrics) = (Arc::clone(&core.planner), Arc::clone(&core.metrics));
+        let metrics = Arc::clone(&core.metrics);
         let bound = app::bind(settings, core).await.unwrap();
         let addresses = bound.addresses();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(bound.run(async {
             let _dropped = stopped.await;
         }));
-        Proxy {
-            address: addresses.proxy,
-            admin: addresses.admin,
-            site,
-            planner,
-            metrics,
-            stop: Some(stop),
-            serving,
-        }
+        Proxy { address: addresses.proxy, admin: addresses.admin, site, metrics, stop: Some(stop), serving }
     }
 
     /// Tells the proxy to stop; what it says when it has.
@@ -129,7 +122,10 @@ impl Proxy {
     pub fn metric(&self, name: &str) -> f64 {
         let text = self.metrics.render().unwrap();
         text.lines()
-            .find(|line| line.starts_with(name) && line[name.len()..].starts_with([' ', '{']) || line.starts_with(&format!("{name} ")))
+            .find(|line| {
+                line.starts_with(name) && line[name.len()..].starts_with([' ', '{'])
+                    || line.starts_with(&format!("{name} "))
+            })
             .and_then(|line| line.rsplit(' ').next()?.parse().ok())
             .unwrap_or(0.0)
     }

@@ -72,7 +72,12 @@ impl Upstream {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&received), Arc::clone(&hang_ups)));
+                tokio::spawn(serve(
+                    stream,
+                    Arc::clone(&script),
+                    Arc::clone(&received),
+                    Arc::clone(&hang_ups),
+                ));
             }
         });
         upstream
@@ -103,8 +108,11 @@ impl Upstream {
 
 /// A whole answer with a JSON body.
 pub fn json_answer(body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
-        .into_bytes()
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 /// The head of a chunked event stream.
