@@ -9,6 +9,8 @@ use super::text::decode_string;
 /// A chat request as byte spans over its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
+    /// Its shape.
+    pub dialect: Dialect,
     /// The messages in order.
     pub messages: Vec<Message>,
     /// The `model` field, decoded, where it is a string.
@@ -39,8 +41,12 @@ pub enum Role {
     User,
     /// `assistant`
     Assistant,
-    /// `tool`, or the legacy `function`: the result of a call.
+    /// `tool`, the legacy `function`, or a `function_call_output` item: the result of a call.
     Tool,
+    /// A `function_call` item of the Responses dialect, which is not part of a message.
+    Call,
+    /// Another item of the Responses dialect, such as `reasoning`: nobody's words.
+    Other,
 }
 
 /// The `content` of a message.
@@ -52,6 +58,8 @@ pub enum Content {
     Text(Range<usize>),
     /// A list of parts: the byte range from `[` to `]`.
     Parts(Range<usize>),
+    /// A string that stands for the whole list (`"input": "..."`): the byte range between its quotes.
+    Bare(Range<usize>),
     /// A number, an object, a boolean: nothing that this dialect defines.
     Other,
 }
@@ -65,6 +73,8 @@ pub enum Unreadable {
     TooDeep,
     /// JSON, but without a list of messages: another kind of request.
     NoMessages,
+    /// The history lives upstream (`conversation`), where it cannot be seen.
+    Stateful,
     /// A list of messages that can be understood in more than one way, or in none: a repeated key, a
     /// message that is no object or has no known role.
     Ambiguous,
@@ -93,12 +103,16 @@ impl Conversation {
         let mut messages = None;
         let mut model = None;
         let mut ambiguous = false;
+        let mut stateful = false;
         let mut more = cursor.enter(b'{')?;
         while more {
             let key = decode_string(cursor.key()?);
             if key == dialect.list_key() {
                 ambiguous |= messages.is_some();
-                messages = Some(read_messages(&mut cursor)?);
+                messages = Some(read_messages(&mut cursor, dialect)?);
+            } else if key == "conversation" && dialect == Dialect::Responses {
+                stateful = cursor.kind()? != Kind::Null;
+                cursor.skip_value()?;
             } else if key == "model" && cursor.kind()? == Kind::String {
                 model = Some(decode_string(&text[cursor.string()?]).into_owned());
             } else {
@@ -110,14 +124,25 @@ impl Conversation {
         match messages {
             None => Err(Unreadable::NoMessages),
             Some(_) if ambiguous => Err(Unreadable::Ambiguous),
-            Some(Some(messages)) => Ok(Conversation { messages, model }),
+            Some(_) if stateful => Err(Unreadable::Stateful),
+            Some(Some(messages)) => Ok(Conversation { dialect, messages, model }),
             Some(None) => Err(Unreadable::Ambiguous),
         }
     }
 }
 
 /// `None`: well-formed, but not a list of messages.
-fn read_messages(cursor: &mut Cursor<'_>) -> Result<Option<Vec<Message>>, Unreadable> {
+fn read_messages(cursor: &mut Cursor<'_>, dialect: Dialect) -> Result<Option<Vec<Message>>, Unreadable> {
+    if dialect == Dialect::Responses && cursor.kind()? == Kind::String {
+        let text = cursor.string()?;
+        let span = text.start - 1..text.end + 1;
+        return Ok(Some(vec![Message {
+            span,
+            role: Role::User,
+            content: Content::Bare(text),
+            tool_calls: 0,
+        }]));
+    }
     if cursor.kind()? != Kind::Array {
         cursor.skip_value()?;
         return Ok(None);
@@ -126,7 +151,7 @@ fn read_messages(cursor: &mut Cursor<'_>) -> Result<Option<Vec<Message>>, Unread
     let mut understood = true;
     let mut more = cursor.enter(b'[')?;
     while more {
-        match read_message(cursor)? {
+        match read_message(cursor, dialect)? {
             Some(message) => messages.push(message),
             None => understood = false,
         }
@@ -135,7 +160,7 @@ fn read_messages(cursor: &mut Cursor<'_>) -> Result<Option<Vec<Message>>, Unread
     Ok(understood.then_some(messages))
 }
 
-fn read_message(cursor: &mut Cursor<'_>) -> Result<Option<Message>, Unreadable> {
+fn read_message(cursor: &mut Cursor<'_>, dialect: Dialect) -> Result<Option<Message>, Unreadable> {
     if cursor.kind()? != Kind::Object {
         cursor.skip_value()?;
         return Ok(None);
@@ -143,6 +168,7 @@ fn read_message(cursor: &mut Cursor<'_>) -> Result<Option<Message>, Unreadable> 
     let start = cursor.position();
     let mut role = None;
     let mut content = None;
+    let mut item = None;
     let mut tool_calls = None;
     let mut understood = true;
     let mut more = cursor.enter(b'{')?;
@@ -150,6 +176,9 @@ fn read_message(cursor: &mut Cursor<'_>) -> Result<Option<Message>, Unreadable> 
         match &*decode_string(cursor.key()?) {
             "role" => understood &= role.replace(read_role(cursor)?).is_none(),
             "content" => understood &= content.replace(read_content(cursor)?).is_none(),
+            "type" if dialect == Dialect::Responses => {
+                understood &= item.replace(read_item_type(cursor)?).is_none();
+            }
             "tool_calls" | "function_call" => {
                 // A null in one of the two spellings beside a value in the other is common.
                 let calls = count_calls(cursor)?;
@@ -162,7 +191,11 @@ fn read_message(cursor: &mut Cursor<'_>) -> Result<Option<Message>, Unreadable> 
         more = cursor.another(b'{')?;
     }
     let span = start..cursor.position();
-    Ok(match role.flatten() {
+    let role = match (dialect, role) {
+        (Dialect::Responses, None) => item,
+        (_, role) => role.flatten(),
+    };
+    Ok(match role {
         Some(role) if understood => Some(Message {
             span,
             role,
@@ -186,6 +219,21 @@ fn read_role(cursor: &mut Cursor<'_>) -> Result<Option<Role>, Unreadable> {
         "assistant" => Some(Role::Assistant),
         "tool" | "function" => Some(Role::Tool),
         _ => None,
+    })
+}
+
+/// Who speaks in an item without a role.
+fn read_item_type(cursor: &mut Cursor<'_>) -> Result<Role, Unreadable> {
+    if cursor.kind()? != Kind::String {
+        cursor.skip_value()?;
+        return Ok(Role::Other);
+    }
+    let span = cursor.string()?;
+    let item = decode_string(cursor.slice(span));
+    Ok(match &*item {
+        "function_call" | "custom_tool_call" => Role::Call,
+        "function_call_output" | "custom_tool_call_output" => Role::Tool,
+        _ => Role::Other,
     })
 }
 

@@ -10,10 +10,12 @@ use super::text::decode_string;
 /// The user message that opens a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
-    /// Offset of the message's `{`: what is put here comes right before the turn.
-    pub offset: usize,
+    /// Byte range of the message: what is put at its start comes right before the turn.
+    pub span: Range<usize>,
     /// The message's content.
     pub content: Content,
+    /// The `type` of a part of the content that holds text.
+    pub text_part: &'static str,
     /// Whether something may be put before it. Not when calls of the assistant before it still wait for
     /// their results: nothing may come between the two.
     pub insertable: bool,
@@ -28,13 +30,15 @@ impl Conversation {
         for message in &self.messages {
             match message.role {
                 Role::User => turns.push(Turn {
-                    offset: message.span.start,
+                    span: message.span.clone(),
                     content: message.content.clone(),
+                    text_part: self.dialect.text_part(),
                     insertable: open_calls == 0,
                 }),
                 Role::Assistant => open_calls = message.tool_calls,
                 Role::Tool => open_calls = open_calls.saturating_sub(1),
-                Role::System | Role::Developer => {}
+                Role::Call => open_calls += 1,
+                Role::System | Role::Developer | Role::Other => {}
             }
         }
         turns
@@ -45,7 +49,7 @@ impl Turn {
     /// Byte range of the raw content in the body; empty where there is none.
     pub fn raw(&self) -> Range<usize> {
         match &self.content {
-            Content::Text(span) | Content::Parts(span) => span.clone(),
+            Content::Text(span) | Content::Parts(span) | Content::Bare(span) => span.clone(),
             Content::Absent | Content::Other => 0..0,
         }
     }
@@ -53,17 +57,9 @@ impl Turn {
     /// What the user wrote, decoded: the string, or the text parts with a line break between them.
     pub fn text<'a>(&self, body: &'a str) -> Cow<'a, str> {
         match &self.content {
-            Content::Text(span) => decode_string(&body[span.clone()]),
+            Content::Text(span) | Content::Bare(span) => decode_string(&body[span.clone()]),
             Content::Parts(span) => Cow::Owned(parts_text(&body[span.clone()])),
             Content::Absent | Content::Other => Cow::Borrowed(""),
-        }
-    }
-
-    /// For a list of parts: whether it is empty. A part put first needs a comma only before another.
-    pub fn has_parts(&self, body: &str) -> bool {
-        match &self.content {
-            Content::Parts(span) => !body[span.start + 1..span.end - 1].trim().is_empty(),
-            _ => false,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::arguments::{Common, Explain};
 use super::explain_json::document;
 use super::print::{err, failure, out, problems};
 use crate::app::{StartError, core};
-use crate::chat::{Dialect, quote_string};
+use crate::chat::{Conversation, Dialect, quote_string};
 use crate::config::load;
 use crate::document::Severity;
 use crate::inject::{Decision, TurnOutcome};
@@ -44,7 +44,7 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
         }
     };
     let brand = explain.brand.clone().map_or(BrandChoice::Default, BrandChoice::Named);
-    match core.planner.explain(&body, Dialect::ChatCompletions, &brand) {
+    match core.planner.explain(&body, dialect_of(&body), &brand) {
         Ok(explanation) if explain.json => {
             out(&format!("{:#}\n", document(&explanation, explain.candidates)));
             Exit::Success
@@ -61,6 +61,12 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
             Exit::Runtime
         }
     }
+}
+
+/// The dialect that finds messages in a body.
+fn dialect_of(body: &[u8]) -> Dialect {
+    let finds = |dialect: &Dialect| Conversation::read(body, *dialect).is_ok();
+    Dialect::ALL.into_iter().find(finds).unwrap_or(Dialect::ChatCompletions)
 }
 
 fn request_body(explain: &Explain) -> std::io::Result<Vec<u8>> {

@@ -17,6 +17,8 @@ pub enum SkipReason {
     Encoded,
     /// The client has signed the body, so that nothing may be put into it.
     Signed,
+    /// The history lives upstream, where it cannot be seen.
+    StatefulUpstream,
     /// The messages can be understood in more than one way.
     Ambiguous,
     /// The conversation has no user message.
@@ -49,13 +51,14 @@ pub enum SkipReason {
 
 impl SkipReason {
     /// Every reason, for metrics that start at zero.
-    pub const ALL: [SkipReason; 20] = [
+    pub const ALL: [SkipReason; 21] = [
         SkipReason::NotChat,
         SkipReason::NotJson,
         SkipReason::TooDeep,
         SkipReason::TooLarge,
         SkipReason::Encoded,
         SkipReason::Signed,
+        SkipReason::StatefulUpstream,
         SkipReason::Ambiguous,
         SkipReason::NoUserTurn,
         SkipReason::NoText,
@@ -81,6 +84,7 @@ impl SkipReason {
             SkipReason::TooLarge => "too_large",
             SkipReason::Encoded => "encoded",
             SkipReason::Signed => "signed",
+            SkipReason::StatefulUpstream => "stateful_upstream",
             SkipReason::Ambiguous => "ambiguous",
             SkipReason::NoUserTurn => "no_user_turn",
             SkipReason::NoText => "no_text",
@@ -107,6 +111,7 @@ impl SkipReason {
             SkipReason::TooLarge => "the body is longer than injection.max_body_bytes",
             SkipReason::Encoded => "the body is compressed",
             SkipReason::Signed => "the body is signed by the client",
+            SkipReason::StatefulUpstream => "the conversation lives upstream and cannot be seen",
             SkipReason::Ambiguous => "the messages can be understood in more than one way",
             SkipReason::NoUserTurn => "there is no user message",
             SkipReason::NoText => "the user message holds no text",

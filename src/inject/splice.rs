@@ -19,39 +19,63 @@ pub struct Spliced {
 
 /// Puts what was placed into `body`, whose turns are `turns`.
 pub fn splice(body: &[u8], turns: &[Turn], placement: Placement, placed: &[Placed]) -> Spliced {
-    let added: usize = placed.iter().map(|placed| placed.bytes.len() + 32).sum();
-    let mut out = BytesMut::with_capacity(body.len() + added);
-    let mut inserted = Vec::with_capacity(placed.len());
-    let mut copied = 0;
+    let added: usize = placed.iter().map(|placed| placed.bytes.len() + 48).sum();
+    let mut splice = Splice {
+        client: body,
+        copied: 0,
+        out: BytesMut::with_capacity(body.len() + added),
+        inserted: Vec::with_capacity(placed.len()),
+    };
     for placed in placed {
-        let Some((offset, before, after)) =
-            turns.get(placed.turn).and_then(|turn| slot(body, turn, placement))
-        else {
-            continue;
-        };
-        out.extend_from_slice(&body[copied..offset]);
-        copied = offset;
-        let start = out.len();
-        out.extend_from_slice(before);
-        out.extend_from_slice(&placed.bytes);
-        out.extend_from_slice(after);
-        inserted.push(start..out.len());
+        if let Some(turn) = turns.get(placed.turn) {
+            splice.turn(turn, placement, &placed.bytes);
+        }
     }
-    out.extend_from_slice(&body[copied..]);
-    Spliced { body: out.freeze(), inserted }
+    splice.copy_up_to(body.len());
+    Spliced { body: splice.out.freeze(), inserted: splice.inserted }
 }
 
-/// Where a turn's insertion goes, and what stands around it there.
-fn slot(body: &[u8], turn: &Turn, placement: Placement) -> Option<(usize, &'static [u8], &'static [u8])> {
-    match (placement, &turn.content) {
-        (Placement::Pairs | Placement::Lead | Placement::Message, _) => Some((turn.offset, b"", b"")),
-        (Placement::Inline, Content::Text(span)) => Some((span.start, b"", b"")),
-        (Placement::Inline, Content::Parts(span)) => {
-            let rest = body.get(span.start + 1..span.end - 1)?;
-            let empty = rest.iter().all(u8::is_ascii_whitespace);
-            let after: &[u8] = if empty { b"\"}" } else { b"\"}," };
-            Some((span.start + 1, b"{\"type\":\"text\",\"text\":\"", after))
+struct Splice<'a> {
+    client: &'a [u8],
+    /// Bytes of the client that are in `out`.
+    copied: usize,
+    out: BytesMut,
+    inserted: Vec<Range<usize>>,
+}
+
+impl Splice<'_> {
+    fn turn(&mut self, turn: &Turn, placement: Placement, bytes: &[u8]) {
+        match (placement, &turn.content) {
+            (Placement::Inline, Content::Text(span) | Content::Bare(span)) => {
+                self.insert(span.start, &[bytes])
+            }
+            (Placement::Inline, Content::Parts(span)) => {
+                let rest = &self.client[span.start + 1..span.end - 1];
+                let end: &[u8] = if rest.iter().all(u8::is_ascii_whitespace) { b"\"}" } else { b"\"}," };
+                self.insert(
+                    span.start + 1,
+                    &[b"{\"type\":\"", turn.text_part.as_bytes(), b"\",\"text\":\"", bytes, end],
+                );
+            }
+            (Placement::Inline, Content::Absent | Content::Other) => {}
+            // A text that stands for the whole list becomes a list, by what is put on both sides of it.
+            (_, Content::Bare(_)) => {
+                self.insert(turn.span.start, &[b"[", bytes, b"{\"role\":\"user\",\"content\":"]);
+                self.insert(turn.span.end, &[b"}]"]);
+            }
+            (_, _) => self.insert(turn.span.start, &[bytes]),
         }
-        (Placement::Inline, Content::Absent | Content::Other) => None,
+    }
+
+    fn insert(&mut self, at: usize, parts: &[&[u8]]) {
+        self.copy_up_to(at);
+        let start = self.out.len();
+        parts.iter().for_each(|part| self.out.extend_from_slice(part));
+        self.inserted.push(start..self.out.len());
+    }
+
+    fn copy_up_to(&mut self, end: usize) {
+        self.out.extend_from_slice(&self.client[self.copied..end]);
+        self.copied = end;
     }
 }

@@ -64,6 +64,8 @@ label! {
         Reload = "reload",
         /// What was added would overflow the model's context window.
         ContextOverflow = "context_overflow",
+        /// The client asked for an answer without added context; what its earlier turns got is not known.
+        OptOut = "opt_out",
     }
 }
 

@@ -276,6 +276,7 @@ pub(super) fn reason(unreadable: Unreadable) -> SkipReason {
         Unreadable::NotJson => SkipReason::NotJson,
         Unreadable::TooDeep => SkipReason::TooDeep,
         Unreadable::NoMessages => SkipReason::NotChat,
+        Unreadable::Stateful => SkipReason::StatefulUpstream,
         Unreadable::Ambiguous => SkipReason::Ambiguous,
     }
 }

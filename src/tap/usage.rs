@@ -83,6 +83,8 @@ impl UsageReader {
 #[derive(Deserialize)]
 struct Reported {
     usage: Option<Counts>,
+    /// The last event of a Responses stream holds the whole response.
+    response: Option<Box<Reported>>,
 }
 
 #[derive(Deserialize)]
@@ -102,7 +104,8 @@ struct Details {
 }
 
 fn parse(json: &[u8]) -> Option<Usage> {
-    let counts = serde_json::from_slice::<Reported>(json).ok()?.usage?;
+    let reported = serde_json::from_slice::<Reported>(json).ok()?;
+    let counts = reported.usage.or_else(|| reported.response?.usage)?;
     Some(Usage {
         prompt_tokens: counts.prompt_tokens,
         cached_tokens: counts.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0),

@@ -86,11 +86,11 @@ pub enum UpstreamError {
     Timeout(Duration),
 }
 
-/// The one upstream. Clones share the pool.
-#[derive(Debug, Clone)]
+/// The one upstream.
+#[derive(Debug)]
 pub struct Upstream {
     client: Client<BoundedConnector<HttpsConnector<HttpConnector>>, RequestBody>,
-    settings: Arc<UpstreamSettings>,
+    settings: UpstreamSettings,
 }
 
 impl Upstream {
@@ -113,7 +113,7 @@ impl Upstream {
             .http2_only(settings.http2_prior_knowledge)
             .http2_adaptive_window(true)
             .build(BoundedConnector::new(connector, settings.connect_timeout));
-        Ok(Upstream { client, settings: Arc::new(settings) })
+        Ok(Upstream { client, settings })
     }
 
     /// The settings in force.

@@ -176,6 +176,10 @@ struct Serving {
 
 impl Serving {
     fn start(site: &Site, arguments: &[&str]) -> Serving {
+        Serving::start_with(site, arguments, &[])
+    }
+
+    fn start_with(site: &Site, arguments: &[&str], variables: &[(&str, &str)]) -> Serving {
         let all = [
             &[
                 "serve",
@@ -189,8 +193,12 @@ impl Serving {
             arguments,
         ]
         .concat();
-        let mut child =
-            foreword(site.folder.path(), &all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = foreword(site.folder.path(), &all)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut rest = BufReader::new(child.stdout.take().unwrap());
         let mut banner = String::new();
         while !banner.contains("Stop with") {
@@ -258,4 +266,44 @@ fn a_port_that_is_taken_is_a_clear_runtime_error() {
         output(site.folder.path(), &["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", &address]);
     assert_eq!(code, 1);
     assert!(stderr.contains(&format!("cannot listen on {address}")), "{stderr}");
+}
+
+/// Everything that a busy process writes, on both streams.
+#[test]
+fn logs_and_metrics_hold_no_prompt_and_no_key() {
+    let site = site();
+    for format in ["text", "json"] {
+        let mut serving = Serving::start_with(
+            &site,
+            &[],
+            &[
+                ("FOREWORD_LOG__FORMAT", format),
+                ("FOREWORD_LOG__LEVEL", "debug"),
+                ("FOREWORD_UPSTREAM__API_KEY_ENV", "THE_KEY"),
+                ("THE_KEY", "sk-operator-secret"),
+            ],
+        );
+        let address =
+            serving.banner.split("listening on http://").nth(1).unwrap().lines().next().unwrap().to_owned();
+        let body = "{\"messages\":[{\"role\":\"system\",\"content\":\"zebra-crossing\"},{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"}]}";
+        for path in ["/v1/chat/completions", "/v1/embeddings", "/v1/forbidden", "/v1/../x"] {
+            let mut stream = std::net::TcpStream::connect(&address).unwrap();
+            let request = format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer sk-client-secret\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            assert!(!answer.contains("secret"), "{answer}");
+        }
+        serving.signal("TERM");
+        assert!(serving.child.wait().unwrap().success());
+        let mut logs = String::new();
+        serving.child.stderr.take().unwrap().read_to_string(&mut logs).unwrap();
+        assert!(logs.contains("upstream_unreachable") && logs.contains("injected"), "{logs}");
+        for secret in ["secret", "zebra-crossing", "FeatherAnvil"] {
+            assert!(!logs.contains(secret), "`{secret}` is in\n{logs}");
+        }
+    }
 }

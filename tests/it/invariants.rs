@@ -176,6 +176,71 @@ proptest! {
     }
 }
 
+/// What a request to `/v1/responses` becomes.
+fn explain_responses(recipe: &'static str, body: &str) -> (Explanation, Value) {
+    let explanation =
+        planner(recipe).explain(body.as_bytes(), Dialect::Responses, &BrandChoice::Default).unwrap();
+    assert_eq!(cut(&explanation.spliced.body, &explanation.spliced.inserted), body.as_bytes());
+    let value = serde_json::from_slice(&explanation.spliced.body).unwrap();
+    (explanation, value)
+}
+
+#[test]
+fn invariant_1_a_text_input_becomes_a_list_by_insertion() {
+    let body = format!("{{\"model\":\"m\", \"input\" : \"{}\" ,\"store\":false}}", TEXTS[0]);
+    let (_, value) = explain_responses("pairs", &body);
+    let items = value["input"].as_array().unwrap();
+    assert_eq!(items.last().unwrap(), &serde_json::json!({ "role": "user", "content": TEXTS[0] }));
+    assert!(items.len() >= 3 && illegal(items).is_none(), "{items:?}");
+    let (_, value) = explain_responses("inline", &body);
+    let text = value["input"].as_str().unwrap();
+    assert!(text.ends_with(TEXTS[0]) && text.contains("twelve kilograms"), "{text}");
+}
+
+#[test]
+fn invariant_3_responses_items_keep_their_places() {
+    let first = format!(
+        "{{\"type\":\"message\",\"role\":\"user\",\"content\":[{{\"type\":\"input_text\",\"text\":\"{}\"}}]}}",
+        TEXTS[0]
+    );
+    let rest = [
+        "{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[]}",
+        "{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{}\"}",
+        "{\"role\":\"user\",\"content\":\"What is the anvil warranty length?\"}",
+        "{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"1\"}",
+        "{\"role\":\"assistant\",\"content\":\"ok\"}",
+        "{\"role\":\"user\",\"content\":\"What is the anvil warranty length?\"}",
+    ];
+    let body = |count: usize| {
+        format!(
+            "{{\"input\":[{first}{}]}}",
+            rest[..count].iter().map(|item| format!(",{item}")).collect::<String>()
+        )
+    };
+    let (explanation, whole) = explain_responses("pairs", &body(rest.len()));
+    // Nothing is put between a call and its output.
+    let outcomes: Vec<bool> = explanation.turns.iter().map(|turn| turn.placed.is_some()).collect();
+    assert_eq!(outcomes, [true, false, true]);
+    let whole = whole["input"].as_array().unwrap().clone();
+    for count in 0..rest.len() {
+        let (_, part) = explain_responses("pairs", &body(count));
+        let part = part["input"].as_array().unwrap();
+        assert_eq!(&part[..], &whole[..part.len()]);
+    }
+    let (_, inline) = explain_responses("inline", &body(0));
+    assert_eq!(inline["input"][0]["content"][0]["type"], "input_text");
+}
+
+#[test]
+fn responses_whose_history_lives_upstream() {
+    let with = |field: &str| format!("{{{field},\"input\":\"{}\"}}", TEXTS[0]);
+    let decide = |field: &str| explain_responses("pairs", &with(field)).0.decision;
+    // Of a chain only the new turn is seen, and gets what fits it.
+    assert!(matches!(decide("\"previous_response_id\":\"r\""), Decision::Injected { .. }));
+    assert_eq!(decide("\"conversation\":\"c\""), Decision::Skipped(SkipReason::StatefulUpstream));
+    assert!(matches!(decide("\"conversation\":null"), Decision::Injected { .. }));
+}
+
 #[test]
 fn the_properties_see_injections() {
     // Without this, properties over conversations in which nothing ever happens would hold.

@@ -9,8 +9,10 @@
 
 mod commands;
 mod faults;
+mod golden;
 mod invariants;
 mod operators;
+mod protocols;
 mod proxy;
 mod reload;
 mod support;

@@ -138,12 +138,9 @@ fn t2_the_next_turn_begins_with_what_was_sent_before() {
         let proxy = Proxy::start(&upstream.url()).await;
         let mut messages = vec!["{\"role\":\"system\",\"content\":\"Be brief.\"}".to_owned()];
         let mut before: Vec<Value> = Vec::new();
-        for question in [
-            ORGANIC,
-            "thanks",
-            "How long is the anvil warranty length?",
-            "Which anvil should a beginner buy?",
-        ] {
+        for question in
+            [ORGANIC, "thanks", "What is the anvil warranty length?", "Which anvil should a beginner buy?"]
+        {
             messages.push(format!("{{\"role\":\"user\",\"content\":\"{question}\"}}"));
             let body = format!("{{\"messages\":[{}]}}", messages.join(","));
             assert_eq!(exchange(proxy.address, &post(CHAT, &body)).await.decision(), "injected");
@@ -282,6 +279,18 @@ fn brands_are_chosen_by_path_header_and_default() {
             assert!(sent.contains(told) && !sent.contains(kept_back), "{path} {header}: {sent}");
             assert!(upstream.last().request_line().starts_with("POST /v1/chat/completions "));
         }
+    });
+}
+
+#[test]
+fn the_responses_path_is_a_chat_request_too() {
+    run(async {
+        let body = format!("{{\"model\":\"m\",\"input\":\"{ORGANIC}\"}}");
+        let (answer, received) = through(&[], &post("/v1/responses", &body)).await;
+        assert_eq!(answer.decision(), "injected");
+        let sent = String::from_utf8(received.body).unwrap();
+        assert!(sent.starts_with("{\"model\":\"m\",\"input\":[{\"role\":\"user\""), "{sent}");
+        assert!(sent.ends_with(&format!("{{\"role\":\"user\",\"content\":\"{ORGANIC}\"}}]}}")), "{sent}");
     });
 }
 

@@ -15,14 +15,14 @@ use crate::upstream::Upstream;
 /// Sends requests to the upstream and hands its answer up as it comes.
 #[derive(Clone)]
 pub struct Forward {
-    upstream: Upstream,
+    upstream: Arc<Upstream>,
     metrics: Arc<Metrics>,
 }
 
 impl Forward {
     /// Sends to `upstream`.
     pub fn new(upstream: Upstream, metrics: Arc<Metrics>) -> Self {
-        Forward { upstream, metrics }
+        Forward { upstream: Arc::new(upstream), metrics }
     }
 }
 

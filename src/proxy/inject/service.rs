@@ -11,7 +11,7 @@ use super::admit::head_reason;
 use super::read::{Read, read_body};
 use crate::chat::Dialect;
 use crate::inject::{Decision, SkipReason};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, PrefixBreak};
 use crate::proxy::body::Answer;
 use crate::proxy::call::{Answering, Call, Outbound, Routed};
 use crate::proxy::error::ProxyError;
@@ -104,6 +104,9 @@ impl Preparation {
         let Routed { call: Call { mut parts, body, exchange }, target, brand, opted_out, .. } = routed;
         let limit = self.settings.max_body_bytes;
         let reason = if opted_out { Some(SkipReason::OptOut) } else { head_reason(&parts.headers, limit) };
+        if opted_out {
+            self.metrics.prefix_broken(PrefixBreak::OptOut);
+        }
         if let Some(reason) = reason {
             self.record(&exchange, Decision::Skipped(reason));
             return Ok(Outbound { parts, target, body: RequestBody::client(body), exchange });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, Method, header};
 
 use crate::metrics::{Ending, Metrics, Route};
@@ -11,6 +12,8 @@ use crate::tap::{UsageReader, Watch};
 
 /// The status that the log gives to a request whose client went away before an answer began.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
+/// A longer id of a client is not logged.
+const LONGEST_REQUEST_ID: usize = 128;
 
 /// Watches an answer and reports how it ended.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct Report {
     metrics: Arc<Metrics>,
     method: Method,
     path: String,
+    /// The client's own id of the request, as far as it is short and plain.
+    request_id: Option<String>,
     status: u16,
     bytes: u64,
     usage: Option<UsageReader>,
@@ -27,18 +32,15 @@ pub struct Report {
 
 impl Report {
     /// A report on a request that has just begun.
-    pub(super) fn begin(
-        exchange: Arc<Exchange>,
-        metrics: Arc<Metrics>,
-        method: Method,
-        path: &str,
-    ) -> Report {
+    pub(super) fn begin(exchange: Arc<Exchange>, metrics: Arc<Metrics>, parts: &Parts) -> Report {
+        let request_id = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok());
         metrics.gauges.in_flight.inc();
         Report {
             exchange,
             metrics,
-            method,
-            path: path.to_owned(),
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            request_id: request_id.filter(|id| id.len() <= LONGEST_REQUEST_ID).map(str::to_owned),
             status: CLIENT_CLOSED_REQUEST,
             bytes: 0,
             usage: None,
@@ -74,6 +76,7 @@ impl Report {
         tracing::info!(
             target: "foreword::access",
             receipt = %self.exchange.receipt,
+            request_id = self.request_id,
             method = %self.method,
             path = self.path,
             status = self.status,

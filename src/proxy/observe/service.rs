@@ -65,12 +65,7 @@ where
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let exchange = Arc::new(Exchange::new());
-        let mut report = Report::begin(
-            Arc::clone(&exchange),
-            Arc::clone(&self.metrics),
-            parts.method.clone(),
-            parts.uri.path(),
-        );
+        let mut report = Report::begin(Arc::clone(&exchange), Arc::clone(&self.metrics), &parts);
         let body = TimedBody::new(body, self.body_timeout);
         let answering = self.inner.call(Call { parts, body, exchange });
         Box::pin(async move {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 /// Questions, some of which the test brand has something to say about.
 pub const TEXTS: &[&str] = &[
     "Which anvil is the lightest to carry?",
-    "How long is the anvil warranty length?",
+    "What is the anvil warranty length?",
     "What is the forging temperature of steel?",
     "Which anvil should a beginner buy?",
     "What is the capital of France?",
