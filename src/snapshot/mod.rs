@@ -3,6 +3,7 @@
 
 mod build;
 mod explain;
+mod memory;
 mod planner;
 mod reload;
 mod scope;

@@ -13,6 +13,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::build::{Builder, Snapshot};
+use super::memory::give_back;
 use super::planner::{Planner, PlannerSettings};
 use super::turns::Kitchen;
 use crate::document::{Problem, Severity};
@@ -60,6 +61,7 @@ impl Reloader {
         let (snapshot, problems) = builder.build(Timestamp::now(), progress)?;
         let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
         let reloader = Reloader { builder, snapshots, metrics, fingerprint };
+        give_back();
         reloader.gauge();
         Ok((reloader, problems))
     }
@@ -110,6 +112,7 @@ impl Reloader {
                 ReloadResult::Rejected
             }
         };
+        give_back();
         self.metrics.reloaded(result);
         self.gauge();
         result
