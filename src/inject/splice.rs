@@ -47,7 +47,7 @@ impl Splice<'_> {
     fn turn(&mut self, turn: &Turn, placement: Placement, bytes: &[u8]) {
         match (placement, &turn.content) {
             (Placement::Inline, Content::Text(span) | Content::Bare(span)) => {
-                self.insert(span.start, &[bytes])
+                self.insert(span.start, &[bytes]);
             }
             (Placement::Inline, Content::Parts(span)) => {
                 let rest = &self.client[span.start + 1..span.end - 1];

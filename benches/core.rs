@@ -1,0 +1,86 @@
+//! The pure core: finding spans, splicing, decoding events, growing a plan.
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use foreword::chat::{Conversation, Dialect, SseDecoder};
+use foreword::inject::{Budget, Plan, Prepared, estimate_tokens, load_recipes, splice};
+use foreword::knowledge::{Body, Item, Origin, Validity};
+
+/// A conversation of `turns` turns, each with an answer of about 120 bytes.
+fn conversation(turns: usize) -> String {
+    let answer =
+        "An answer of a usual length, which says neither too little nor too much about what the user asked.";
+    let turn = |number: usize| {
+        format!(
+            "{{\"role\":\"user\",\"content\":\"Question number {number}, of a usual length as well?\"}},{{\"role\":\"assistant\",\"content\":\"{answer}\"}},"
+        )
+    };
+    let history: String = (1..turns).map(turn).collect();
+    format!(
+        "{{\"model\":\"bench\",\"messages\":[{{\"role\":\"system\",\"content\":\"Be brief.\"}},{history}{{\"role\":\"user\",\"content\":\"The last question?\"}}]}}"
+    )
+}
+
+fn item(number: usize) -> Arc<Item> {
+    Arc::new(Item {
+        id: format!("brand/item-{number}"),
+        body: Body::Fact {
+            title: format!("Product {number}"),
+            context: Vec::new(),
+            text: "The product is made of steel, weighs twelve kilograms and has a warranty of ten years."
+                .to_owned(),
+        },
+        tags: Vec::new(),
+        source: None,
+        language: None,
+        validity: Validity::default(),
+        pinned: false,
+        audience: Vec::new(),
+        origin: Origin { file: PathBuf::new(), line: 1 },
+    })
+}
+
+fn benches(criterion: &mut Criterion) {
+    let (recipes, _) = load_recipes(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("prompts"));
+    let recipe = Arc::clone(&recipes["pairs"]);
+    let count = |text: &str| estimate_tokens(text.len());
+    let items: Vec<Prepared> =
+        (0..8).filter_map(|number| Prepared::new(&recipe, item(number), count).ok()).collect();
+    let offers: Vec<&Prepared> = items.iter().collect();
+    let budget = Budget { conversation_tokens: 2_000, context_tokens: None };
+
+    for (name, turns) in [("2 KB", 9), ("100 KB", 400)] {
+        let body = conversation(turns);
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        let read = || Conversation::read(body.as_bytes(), Dialect::ChatCompletions);
+        group.bench_function("find spans and turns", |bencher| {
+            bencher.iter(|| black_box(read().map(|conversation| conversation.turns())));
+        });
+        let turns = read().map(|conversation| conversation.turns()).unwrap_or_default();
+        let mut plan = Plan::empty();
+        for _ in 0..turns.len() {
+            plan = plan.offer(&offers, &recipe, &budget).unwrap_or(plan);
+        }
+        group.bench_function("splice", |bencher| {
+            bencher.iter(|| black_box(splice(body.as_bytes(), &turns, recipe.placement, &plan.placed)));
+        });
+        group.finish();
+    }
+
+    let event =
+        "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" word\"}}]}\n\n";
+    criterion.bench_function("decode one event", |bencher| {
+        let mut decoder = SseDecoder::new(1 << 16);
+        bencher.iter(|| decoder.feed(black_box(event.as_bytes()), |event| drop(black_box(event))));
+    });
+    criterion.bench_function("plan and render one turn", |bencher| {
+        bencher.iter(|| black_box(Plan::empty().offer(&offers, &recipe, &budget)));
+    });
+}
+
+criterion_group!(core, benches);
+criterion_main!(core);
