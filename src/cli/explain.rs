@@ -9,8 +9,8 @@ use similar::{ChangeTag, TextDiff};
 use super::Exit;
 use super::arguments::{Common, Explain};
 use super::explain_json::document;
-use super::print::{err, failure, out, problems};
-use crate::app::{StartError, core};
+use super::print::{err, failure, not_started, out, problems};
+use crate::app::core;
 use crate::chat::{Conversation, Dialect, quote_string};
 use crate::config::load;
 use crate::document::Severity;
@@ -34,14 +34,7 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
     };
     let core = match core(&settings, &mut |_, _| {}) {
         Ok(core) => core,
-        Err(StartError::Knowledge(found)) => {
-            problems(&found, Severity::Warning);
-            return Exit::BadInput;
-        }
-        Err(error) => {
-            failure(&error);
-            return Exit::Runtime;
-        }
+        Err(error) => return not_started(&error),
     };
     let brand = explain.brand.clone().map_or(BrandChoice::Default, BrandChoice::Named);
     match core.planner.explain(&body, dialect_of(&body), &brand) {

@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use super::Exit;
+use crate::app::StartError;
 use crate::document::{Problem, Severity};
 
 /// Writes text to standard output. A reader that went away is no error of ours.
@@ -47,4 +49,28 @@ pub(super) fn failure(error: &dyn std::error::Error) {
         source = cause.source();
     }
     err(&text);
+}
+
+/// Why foreword did not start, and the exit code for it.
+pub(super) fn not_started(error: &StartError) -> Exit {
+    match error {
+        StartError::Knowledge(found) => {
+            problems(found, Severity::Warning);
+            err("foreword: not started: the knowledge or the recipes have errors\n");
+            Exit::BadInput
+        }
+        StartError::NoUpstream => {
+            failure(error);
+            err("  for instance: foreword serve --upstream http://127.0.0.1:11434/v1\n");
+            Exit::BadInput
+        }
+        StartError::Model(_) | StartError::Tls(_) => {
+            failure(error);
+            Exit::BadInput
+        }
+        StartError::Listen(..) => {
+            failure(error);
+            Exit::Runtime
+        }
+    }
 }

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Exit;
 use super::arguments::{Common, Serve};
-use super::print::{err, failure, out, problems};
+use super::print::{err, failure, not_started, out, problems};
 use crate::app::{Addresses, Bound, StartError, bind, core};
 use crate::config::{LogFormat, Settings, load};
 use crate::document::Severity;
@@ -32,7 +32,7 @@ pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
     let served = runtime.block_on(start_and_run(settings));
     // Retrieval that still works in the background is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));
-    served.unwrap_or_else(|error| report(&error))
+    served.unwrap_or_else(|error| not_started(&error))
 }
 
 async fn start_and_run(settings: Settings) -> Result<Exit, StartError> {
@@ -51,29 +51,6 @@ async fn start_and_run(settings: Settings) -> Result<Exit, StartError> {
         cut => out(&format!("foreword: stopped, {cut} running requests were cut after {drain:?}\n")),
     }
     Ok(Exit::Success)
-}
-
-fn report(error: &StartError) -> Exit {
-    match error {
-        StartError::Knowledge(found) => {
-            problems(found, Severity::Warning);
-            err("foreword: not started: the knowledge or the recipes have errors\n");
-            Exit::BadInput
-        }
-        StartError::NoUpstream => {
-            failure(error);
-            err("  for instance: foreword serve --upstream http://127.0.0.1:11434/v1\n");
-            Exit::BadInput
-        }
-        StartError::Model(_) | StartError::Tls(_) => {
-            failure(error);
-            Exit::BadInput
-        }
-        StartError::Listen(..) => {
-            failure(error);
-            Exit::Runtime
-        }
-    }
 }
 
 fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {

@@ -16,7 +16,9 @@ pub enum LibraryError {
     Absent,
     /// Found, and not usable: too old, or no such library.
     #[error(
-        "ONNX Runtime at {path} cannot be used ({reason}): version 1.23 or later is needed; run scripts/setup to get one"
+        "ONNX Runtime at {path} cannot be used ({reason}): version 1.{least} or later is needed; run \
+         scripts/setup to get one",
+        least = ort::MINOR_VERSION
     )]
     Unusable {
         /// The file.

@@ -247,6 +247,11 @@ impl Work {
     /// `None`: out of time.
     fn run(self, mut plan: Plan) -> Result<Option<Plan>, TurnError> {
         for (input, key) in self.inputs.iter().zip(&self.keys) {
+            // Another request of the same conversation may have come this far meanwhile.
+            if let Some(known) = self.known.get(key).filter(|known| known.snapshot == self.snapshot.id) {
+                plan = known.plan;
+                continue;
+            }
             if Instant::now() >= self.give_up {
                 return Ok(None);
             }

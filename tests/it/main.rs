@@ -11,6 +11,7 @@ mod commands;
 mod faults;
 mod golden;
 mod invariants;
+mod knowledge;
 mod operators;
 mod protocols;
 mod proxy;
