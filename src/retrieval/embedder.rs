@@ -1,42 +1,14 @@
 //! Text becomes a vector.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use fastembed::TextEmbedding;
 use parking_lot::FairMutex;
 use quick_cache::sync::Cache;
 
-use super::model::{ModelSource, OpenError, open};
+use super::model::{EmbedderSettings, OpenError, open};
 use super::store::Identity;
-
-/// Which model, and how it runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbedderSettings {
-    /// The model.
-    pub model: ModelSource,
-    /// The path of ONNX Runtime, where it is not looked for.
-    pub library: Option<PathBuf>,
-    /// Threads that one text is computed on.
-    pub threads: usize,
-    /// Vectors of queries that are remembered.
-    pub cache_entries: usize,
-    /// Tokens of a text that are read; what is longer is cut.
-    pub max_length: usize,
-}
-
-impl Default for EmbedderSettings {
-    fn default() -> Self {
-        EmbedderSettings {
-            model: ModelSource::Off,
-            library: None,
-            threads: 1,
-            cache_entries: 4_096,
-            max_length: 256,
-        }
-    }
-}
 
 /// Why a text has no vector.
 #[derive(Debug, thiserror::Error)]

@@ -13,11 +13,11 @@ mod search;
 mod store;
 mod words;
 
-pub use embedder::{EmbedError, Embedder, EmbedderSettings};
+pub use embedder::{EmbedError, Embedder};
 pub use gate::{Gate, Verdict};
 pub use index::{Index, IndexError};
 pub use library::LibraryError;
-pub use model::{ModelSource, OpenError};
+pub use model::{EmbedderSettings, ModelSource, OpenError};
 pub use names::NameMatcher;
 pub use pool::{Full, Pool};
 pub use search::{Candidate, Hits, Query, SearchSettings, search};

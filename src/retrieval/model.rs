@@ -11,7 +11,6 @@ use fastembed::{
 use ort::environment::Environment;
 use ort::ep::CPU;
 
-use super::embedder::EmbedderSettings;
 use super::library::{LibraryError, load};
 
 /// Which embedding model.
@@ -23,6 +22,33 @@ pub enum ModelSource {
     Folder(PathBuf),
     /// A model of fastembed's list, which fastembed fetches itself.
     Named(String),
+}
+
+/// Which model, and how it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbedderSettings {
+    /// The model.
+    pub model: ModelSource,
+    /// The path of ONNX Runtime, where it is not looked for.
+    pub library: Option<PathBuf>,
+    /// Threads that one text is computed on.
+    pub threads: usize,
+    /// Vectors of queries that are remembered.
+    pub cache_entries: usize,
+    /// Tokens of a text that are read; what is longer is cut.
+    pub max_length: usize,
+}
+
+impl Default for EmbedderSettings {
+    fn default() -> Self {
+        EmbedderSettings {
+            model: ModelSource::Off,
+            library: None,
+            threads: 1,
+            cache_entries: 4_096,
+            max_length: 256,
+        }
+    }
 }
 
 /// Why a model cannot be used.
