@@ -11,6 +11,7 @@ mod names;
 mod pool;
 mod search;
 mod store;
+mod words;
 
 pub use embedder::{EmbedError, Embedder, EmbedderSettings};
 pub use gate::{Gate, Verdict};

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const MAGIC: &[u8; 8] = b"fwvector";
 const VERSION: u32 = 1;
@@ -16,6 +17,9 @@ const HASH_BYTES: usize = 16;
 const CHECKSUM_BYTES: usize = 32;
 
 type Hash = [u8; HASH_BYTES];
+
+/// Files that this process has begun to write.
+static SAVES: AtomicU64 = AtomicU64::new(0);
 
 /// The model that vectors belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -133,7 +137,9 @@ impl VectorStore {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let beside = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+        // Two writers must not share the file beside, whether they are two processes or two threads.
+        let number = SAVES.fetch_add(1, Ordering::Relaxed);
+        let beside = folder.join(format!(".{name}.{}.{number}.tmp", std::process::id()));
         let written = self.write(&beside).and_then(|()| fs::rename(&beside, path));
         if written.is_err() {
             // What cannot be finished must not be left lying about; the first error is the one to tell.

@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod embedding;
 mod faults;
 mod golden;
 mod invariants;
@@ -16,6 +17,9 @@ mod operators;
 mod protocols;
 mod proxy;
 mod reload;
+mod retrieval;
+mod retrieval_pool;
 mod support;
 mod tidy;
+mod vector_store;
 mod wire;

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod conversations;
 pub mod proxy;
+pub mod retrieval;
 pub mod upstream;
 
 use std::time::Duration;
