@@ -3,13 +3,13 @@
 
 use memchr::memchr2;
 
-/// One dispatched event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+/// One dispatched event, borrowed from the decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event<'a> {
     /// The `event` field; empty means `message`.
-    pub name: String,
+    pub name: &'a [u8],
     /// The `data` fields, joined by a line feed.
-    pub data: Vec<u8>,
+    pub data: &'a [u8],
 }
 
 /// Turns bytes into events. Memory is bounded by `limit` bytes an event: what is longer is skipped and
@@ -44,27 +44,34 @@ impl SseDecoder {
     }
 
     /// Reads a chunk and hands each event that it completes to `dispatch`.
-    pub fn feed(&mut self, mut chunk: &[u8], mut dispatch: impl FnMut(Event)) {
+    pub fn feed(&mut self, mut chunk: &[u8], mut dispatch: impl FnMut(Event<'_>)) {
         while !chunk.is_empty() {
             if std::mem::take(&mut self.after_carriage_return) && chunk[0] == b'\n' {
                 chunk = &chunk[1..];
                 continue;
             }
-            match memchr2(b'\n', b'\r', chunk) {
-                None => {
-                    self.keep(chunk);
-                    return;
-                }
-                Some(end) => {
-                    self.after_carriage_return = chunk[end] == b'\r';
-                    self.keep(&chunk[..end]);
-                    chunk = &chunk[end + 1..];
-                    if let Some(event) = self.end_line() {
-                        dispatch(event);
-                    }
-                }
-            }
+            let Some(end) = memchr2(b'\n', b'\r', chunk) else {
+                self.keep(chunk);
+                return;
+            };
+            self.after_carriage_return = chunk[end] == b'\r';
+            self.complete_line(&chunk[..end], &mut dispatch);
+            chunk = &chunk[end + 1..];
         }
+    }
+
+    /// The rest of a line has come; most lines come whole and are not copied.
+    fn complete_line(&mut self, rest: &[u8], dispatch: &mut impl FnMut(Event<'_>)) {
+        let fits = !self.too_long && self.data.len() + rest.len() <= self.limit;
+        if self.line.is_empty() && fits {
+            return self.end_line(rest, dispatch);
+        }
+        self.keep(rest);
+        let mut line = std::mem::take(&mut self.line);
+        self.end_line(&line, dispatch);
+        // The buffer is kept for the next line.
+        line.clear();
+        self.line = line;
     }
 
     /// How many events were longer than the limit.
@@ -85,17 +92,10 @@ impl SseDecoder {
         }
     }
 
-    fn end_line(&mut self) -> Option<Event> {
-        let mut line = std::mem::take(&mut self.line);
-        if std::mem::take(&mut self.at_start) && line.starts_with("\u{feff}".as_bytes()) {
-            line.drain(..3);
-        }
-        let event = if line.is_empty() { self.end_event() } else { None };
-        self.field(&line);
-        line.clear();
-        // The buffer is kept for the next line.
-        self.line = line;
-        event
+    fn end_line(&mut self, line: &[u8], dispatch: &mut impl FnMut(Event<'_>)) {
+        let at_start = std::mem::take(&mut self.at_start);
+        let line = line.strip_prefix("\u{feff}".as_bytes()).filter(|_| at_start).unwrap_or(line);
+        if line.is_empty() { self.end_event(dispatch) } else { self.field(line) }
     }
 
     fn field(&mut self, line: &[u8]) {
@@ -110,19 +110,22 @@ impl SseDecoder {
                 self.has_data = true;
                 self.data.extend_from_slice(value);
             }
-            b"event" => self.name = value.to_vec(),
+            b"event" => {
+                self.name.clear();
+                self.name.extend_from_slice(value);
+            }
             _ => {}
         }
     }
 
-    fn end_event(&mut self) -> Option<Event> {
-        let name = std::mem::take(&mut self.name);
-        let data = std::mem::take(&mut self.data);
+    fn end_event(&mut self, dispatch: &mut impl FnMut(Event<'_>)) {
         let has_data = std::mem::take(&mut self.has_data);
         if std::mem::take(&mut self.too_long) {
             self.skipped += 1;
-            return None;
+        } else if has_data {
+            dispatch(Event { name: &self.name, data: &self.data });
         }
-        has_data.then(|| Event { name: String::from_utf8_lossy(&name).into_owned(), data })
+        self.name.clear();
+        self.data.clear();
     }
 }

@@ -145,6 +145,18 @@ impl Reader {
         self.file.parent().map_or_else(|| PathBuf::from(&text), |folder| folder.join(&text))
     }
 
+    /// A path in the folder of the configuration file, or in the nearest folder above it that has it.
+    pub(super) fn nearest_above(&self, relative: &str) -> PathBuf {
+        let here = self.file.parent().unwrap_or(Path::new(""));
+        let absolute = std::path::absolute(if here.as_os_str().is_empty() { Path::new(".") } else { here });
+        let found = absolute
+            .iter()
+            .flat_map(|folder| folder.ancestors())
+            .map(|folder| folder.join(relative))
+            .find(|path| path.exists());
+        found.unwrap_or_else(|| here.join(relative))
+    }
+
     /// Reports an error with the value of `key`.
     pub(super) fn problem(&mut self, key: &str, message: &str) {
         let (section, name) = key.split_once('.').unwrap_or(("", key));

@@ -276,15 +276,15 @@ fn snapshot(reader: &mut Reader) -> SnapshotSettings {
 }
 
 fn embedder(reader: &mut Reader) -> EmbedderSettings {
-    const DEFAULT: &str = ".foreword/models/all-minilm-l6-v2-int8";
-    let written = reader.text("retrieval.model");
-    let model = match written.as_deref() {
+    let model = match reader.text("retrieval.model").as_deref() {
         Some("off") => ModelSource::Off,
-        // A path has a separator, a name of fastembed's list has none or is `owner/name`.
-        Some(name) if !reader.path("retrieval.model", DEFAULT).exists() && !name.starts_with(['.', '/']) => {
-            ModelSource::Named(name.to_owned())
+        None => ModelSource::Folder(reader.nearest_above(".foreword/models/all-minilm-l6-v2-int8")),
+        Some(name) => {
+            let folder = reader.path("retrieval.model", name);
+            // What is neither there nor written like a path is a name of fastembed's list.
+            let named = !folder.exists() && !name.starts_with(['.', '/']);
+            if named { ModelSource::Named(name.to_owned()) } else { ModelSource::Folder(folder) }
         }
-        _ => ModelSource::Folder(reader.path("retrieval.model", DEFAULT)),
     };
     EmbedderSettings {
         model,

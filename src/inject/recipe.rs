@@ -17,6 +17,23 @@ const TEMPLATE_FUEL: u64 = 100_000;
 const DEFAULT_MAX_ITEMS: i64 = 4;
 const DEFAULT_MAX_TOKENS: i64 = 500;
 
+/// Orders to hide or deny that context was given. No recipe may hold one.
+const CONCEALMENT: &[&str] = &[
+    "do not reveal",
+    "don't reveal",
+    "never reveal",
+    "do not mention that",
+    "don't mention that",
+    "never mention that",
+    "do not disclose",
+    "don't disclose",
+    "never disclose",
+    "keep this secret",
+    "pretend",
+    "deny that",
+    "conceal",
+];
+
 /// Where a turn's items go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
@@ -306,6 +323,13 @@ fn compile(
             );
             continue;
         }
+        if let Some(at) = concealment(section.body) {
+            problems.push(
+                Problem::error(file, "the recipe tells the model to hide what it was given")
+                    .at(place(section.offset + at.start..section.offset + at.end))
+                    .hint("take the sentence out: whoever asks is to be told the truth"),
+            );
+        }
         if let Err(error) = templates.add_template_owned(section.name.to_owned(), section.body.to_owned()) {
             let inner = error.range().unwrap_or(0..section.body.trim_end().len());
             problems.push(
@@ -323,6 +347,12 @@ fn compile(
         );
     }
     templates
+}
+
+/// The first order to conceal something in a template.
+fn concealment(template: &str) -> Option<std::ops::Range<usize>> {
+    let lower = template.to_ascii_lowercase();
+    CONCEALMENT.iter().find_map(|phrase| lower.find(phrase).map(|at| at..at + phrase.len()))
 }
 
 fn try_out(recipe: &Recipe) -> Result<(), RenderError> {

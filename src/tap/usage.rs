@@ -58,8 +58,8 @@ impl UsageReader {
                 let usage = &mut self.usage;
                 decoder.feed(bytes, |event| {
                     // Most events hold none: a search is cheaper than parsing them.
-                    if memmem::find(&event.data, b"\"usage\"").is_some() {
-                        *usage = parse(&event.data).or(*usage);
+                    if memmem::find(event.data, b"\"usage\"").is_some() {
+                        *usage = parse(event.data).or(*usage);
                     }
                 });
             }

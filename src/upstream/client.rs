@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -134,6 +134,8 @@ impl Upstream {
         parts.version = Version::HTTP_11;
         strip_hop_by_hop(&mut parts.headers);
         parts.headers.remove(HOST);
+        // Answered here already: the client was told to go on when its body was first asked for.
+        parts.headers.remove(EXPECT);
         if let Some(authorization) = &self.settings.authorization {
             parts.headers.insert(http::header::AUTHORIZATION, authorization.clone());
         }

@@ -67,7 +67,6 @@ is light?
 A: The *Feather*.
 
 It weighs little.
-Source: https://example.com/q
 
 ```
 # no heading
@@ -87,7 +86,6 @@ A setext heading
     acme/a#q-which-anvil-is-light | Which anvil is light? | The Feather.
 
     It weighs little.
-    Source: https://example.com/q
 
     # no heading
     Q: no question
