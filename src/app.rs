@@ -34,6 +34,9 @@ pub enum StartError {
     /// TLS.
     #[error("the upstream's TLS cannot be set up")]
     Tls(#[from] TlsError),
+    /// The signals that stop a process cannot be received.
+    #[error("signals cannot be received")]
+    Signals(#[source] io::Error),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] io::Error),

@@ -1,9 +1,10 @@
 //! `foreword serve`: start, say what runs, stop in good order.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use super::Exit;
@@ -12,6 +13,7 @@ use super::print::{err, failure, not_started, out, problems};
 use crate::app::{Addresses, Bound, StartError, bind, core};
 use crate::config::{LogFormat, Settings, load};
 use crate::document::Severity;
+use crate::server::Drained;
 
 pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
     let (file, optional) = common.file();
@@ -44,16 +46,35 @@ async fn start_and_run(settings: Settings) -> Result<Exit, StartError> {
     let core = core(&settings, &mut progress())?;
     problems(&core.problems, Severity::Warning);
     let bound = bind(settings, core).await?;
+    // Before it says that it runs: whoever reads that may stop it at once.
+    let mut signals = StopSignals::new().map_err(StartError::Signals)?;
     out(&banner(&bound, &url));
-    let drained = bound.run(stop_signal(drain)).await;
+    let in_flight = bound.core().metrics.gauges.in_flight.clone();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = bound.run(async {
+        // A sender that is gone has told to stop as well.
+        let _told = stopped.await;
+    });
+    tokio::pin!(running);
+    let drained = tokio::select! {
+        drained = &mut running => drained,
+        () = signals.next() => {
+            out(&format!("foreword: stopping; running requests have {drain:?} to end, or until told again\n"));
+            let _already_stopping = stop.send(());
+            tokio::select! {
+                drained = &mut running => drained,
+                () = signals.next() => Drained { cut: usize::try_from(in_flight.get()).unwrap_or(0) },
+            }
+        }
+    };
     match drained.cut {
         0 => out("foreword: stopped, every running request has ended\n"),
-        cut => out(&format!("foreword: stopped, {cut} running requests were cut after {drain:?}\n")),
+        cut => out(&format!("foreword: stopped, {cut} running requests were cut\n")),
     }
     Ok(Exit::Success)
 }
 
-fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
+fn runtime(workers: usize) -> io::Result<tokio::runtime::Runtime> {
     // One worker needs no stealing, and is cheaper without the machinery for it.
     let mut builder = match workers {
         1 => tokio::runtime::Builder::new_current_thread(),
@@ -69,8 +90,8 @@ fn start_logs(settings: &Settings) -> Result<(), tracing_subscriber::filter::Par
     let filter = EnvFilter::builder().parse(&settings.log_level)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     match settings.log_format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
@@ -122,17 +143,24 @@ fn banner(bound: &Bound, upstream: &str) -> String {
     )
 }
 
-/// Done at the first SIGINT or SIGTERM.
-async fn stop_signal(drain: Duration) {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        tracing::error!("signals cannot be received: stop the process with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, listened to from its making on.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<StopSignals> {
+        Ok(StopSignals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
-    out(&format!("foreword: stopping; running requests have {drain:?} to end\n"));
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

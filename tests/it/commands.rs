@@ -176,20 +176,12 @@ struct Serving {
 
 impl Serving {
     fn start(site: &Site, arguments: &[&str]) -> Serving {
-        Serving::start_with(site, arguments, &[])
+        Serving::start_with(site, arguments, &[], "http://127.0.0.1:1/v1")
     }
 
-    fn start_with(site: &Site, arguments: &[&str], variables: &[(&str, &str)]) -> Serving {
+    fn start_with(site: &Site, arguments: &[&str], variables: &[(&str, &str)], upstream: &str) -> Serving {
         let all = [
-            &[
-                "serve",
-                "--upstream",
-                "http://127.0.0.1:1/v1",
-                "--listen",
-                "127.0.0.1:0",
-                "--admin",
-                "127.0.0.1:0",
-            ],
+            &["serve", "--upstream", upstream, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
             arguments,
         ]
         .concat();
@@ -205,6 +197,12 @@ impl Serving {
             assert!(rest.read_line(&mut banner).unwrap() > 0, "it ended: {banner}");
         }
         Serving { child, banner, rest }
+    }
+
+    /// Where it serves clients.
+    fn address(&self) -> String {
+        let rest = self.banner.split("listening on http://").nth(1).unwrap();
+        rest.lines().next().unwrap().to_owned()
     }
 
     fn signal(&self, name: &str) {
@@ -240,6 +238,27 @@ fn serve_says_what_runs_and_stops_in_good_order() {
     let mut said = String::new();
     serving.rest.read_to_string(&mut said).unwrap();
     assert!(said.contains("every running request has ended"), "{said}");
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_cuts_what_still_runs() {
+    let site = site();
+    // An upstream that takes the request and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", silent.local_addr().unwrap());
+    let mut serving = Serving::start_with(&site, &[], &[("FOREWORD_LOG__LEVEL", "warn")], &url);
+    let address = serving.address();
+    let mut client = std::net::TcpStream::connect(&address).unwrap();
+    client.write_all(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let (_taken, _) = silent.accept().unwrap();
+    serving.signal("INT");
+    let mut said = String::new();
+    serving.rest.read_line(&mut said).unwrap();
+    assert!(said.contains("stopping"), "{said}");
+    serving.signal("TERM");
+    serving.rest.read_to_string(&mut said).unwrap();
+    assert!(said.contains("1 running requests were cut"), "{said}");
     assert_eq!(serving.child.wait().unwrap().code(), Some(0));
 }
 
@@ -282,9 +301,9 @@ fn logs_and_metrics_hold_no_prompt_and_no_key() {
                 ("FOREWORD_UPSTREAM__API_KEY_ENV", "THE_KEY"),
                 ("THE_KEY", "sk-operator-secret"),
             ],
+            "http://127.0.0.1:1/v1",
         );
-        let address =
-            serving.banner.split("listening on http://").nth(1).unwrap().lines().next().unwrap().to_owned();
+        let address = serving.address();
         let body = "{\"messages\":[{\"role\":\"system\",\"content\":\"zebra-crossing\"},{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"}]}";
         for path in ["/v1/chat/completions", "/v1/embeddings", "/v1/forbidden", "/v1/../x"] {
             let mut stream = std::net::TcpStream::connect(&address).unwrap();

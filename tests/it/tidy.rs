@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "app",
         &["document", "metrics", "retrieval", "snapshot", "upstream", "server", "proxy", "config", "admin"],
     ),
-    ("cli", &["document", "chat", "knowledge", "retrieval", "inject", "snapshot", "config", "app"]),
+    ("cli", &["document", "chat", "knowledge", "retrieval", "inject", "snapshot", "config", "server", "app"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {
