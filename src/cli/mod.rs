@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod explain_json;
 mod init;
+mod log;
 mod print;
 mod serve;
 

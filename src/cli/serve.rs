@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Exit;
 use super::arguments::{Common, Serve};
+use super::log::LogWriter;
 use super::print::{err, failure, not_started, out, problems};
 use crate::app::{Addresses, Bound, StartError, bind, core};
 use crate::config::{LogFormat, Settings, load};
@@ -20,7 +21,8 @@ pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
     let (settings, found) = load(&file, optional, &serve.overrides(common));
     problems(&found, Severity::Warning);
     let Some(settings) = settings else { return Exit::BadInput };
-    if let Err(error) = start_logs(&settings) {
+    let log = LogWriter::new();
+    if let Err(error) = start_logs(&settings, log.clone()) {
         err(&format!("foreword: log.level is not a filter such as `info` or `foreword=debug`: {error}\n"));
         return Exit::BadInput;
     }
@@ -31,9 +33,11 @@ pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
             return Exit::Runtime;
         }
     };
+    runtime.spawn(log.clone().write_in_time());
     let served = runtime.block_on(start_and_run(settings));
     // Retrieval that still works in the background is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));
+    log.flush();
     served.unwrap_or_else(|error| not_started(&error))
 }
 
@@ -86,11 +90,11 @@ fn runtime(workers: usize) -> io::Result<tokio::runtime::Runtime> {
     builder.enable_all().build()
 }
 
-fn start_logs(settings: &Settings) -> Result<(), tracing_subscriber::filter::ParseError> {
+fn start_logs(settings: &Settings, writer: LogWriter) -> Result<(), tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::builder().parse(&settings.log_level)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(io::stderr().is_terminal());
     match settings.log_format {
         LogFormat::Text => subscriber.init(),

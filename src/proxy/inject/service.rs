@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, HeaderName};
 use http::{HeaderMap, HeaderValue, Response};
 use tower::{Layer, Service};
+use uuid::Uuid;
 
 use super::admit::head_reason;
 use super::read::{Read, read_body};
@@ -18,6 +19,10 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::Exchange;
 use crate::snapshot::{Planner, Request};
 use crate::upstream::RequestBody;
+
+const DECISION: HeaderName = HeaderName::from_static("x-foreword-decision");
+const ITEMS: HeaderName = HeaderName::from_static("x-foreword-items");
+const RECEIPT: HeaderName = HeaderName::from_static("x-foreword-receipt");
 
 /// What the layer needs to know.
 #[derive(Debug, Clone, Copy)]
@@ -139,9 +144,11 @@ impl Preparation {
 /// Says on the response what was decided.
 fn announce(headers: &mut HeaderMap, exchange: &Exchange) {
     let Some(decision) = exchange.decision.get() else { return };
-    headers.insert("x-foreword-decision", HeaderValue::from_static(decision.as_str()));
-    headers.insert("x-foreword-items", HeaderValue::from(decision.items()));
-    if let Ok(receipt) = HeaderValue::try_from(exchange.receipt.to_string()) {
-        headers.insert("x-foreword-receipt", receipt);
+    headers.insert(DECISION, HeaderValue::from_static(decision.as_str()));
+    headers.insert(ITEMS, HeaderValue::from(decision.items()));
+    let mut receipt = Uuid::encode_buffer();
+    let receipt = exchange.receipt.hyphenated().encode_lower(&mut receipt);
+    if let Ok(receipt) = HeaderValue::from_str(receipt) {
+        headers.insert(RECEIPT, receipt);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::HeaderName;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 
@@ -12,6 +13,7 @@ use crate::tap::{UsageReader, Watch};
 
 /// The status that the log gives to a request whose client went away before an answer began.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer id of a client is not logged.
 const LONGEST_REQUEST_ID: usize = 128;
 
@@ -33,7 +35,7 @@ pub struct Report {
 impl Report {
     /// A report on a request that has just begun.
     pub(super) fn begin(exchange: Arc<Exchange>, metrics: Arc<Metrics>, parts: &Parts) -> Report {
-        let request_id = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok());
+        let request_id = parts.headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
         metrics.gauges.in_flight.inc();
         Report {
             exchange,

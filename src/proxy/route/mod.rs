@@ -17,8 +17,8 @@ use crate::metrics::Route as RouteLabel;
 use crate::snapshot::BrandChoice;
 use path::{is_allowed, split_brand};
 
-const BRAND_HEADER: &str = "x-foreword-brand";
-const CONTEXT_HEADER: &str = "x-foreword-context";
+const BRAND: HeaderName = HeaderName::from_static("x-foreword-brand");
+const CONTEXT: HeaderName = HeaderName::from_static("x-foreword-context");
 
 /// How requests are routed.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ where
             None => path.to_owned(),
         };
         let header_brand = || {
-            let named = call.parts.headers.get(BRAND_HEADER).filter(|_| self.settings.brand_header)?;
+            let named = call.parts.headers.get(&BRAND).filter(|_| self.settings.brand_header)?;
             Some(String::from_utf8_lossy(named.as_bytes()).into_owned())
         };
         let brand = path_brand
@@ -92,7 +92,7 @@ where
         let opted_out = call
             .parts
             .headers
-            .get(CONTEXT_HEADER)
+            .get(&CONTEXT)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"off"));
         strip_own_headers(&mut call.parts.headers);
         let route = if dialect.is_some() { RouteLabel::Chat } else { RouteLabel::Passthrough };
