@@ -39,14 +39,17 @@ pub(super) fn best(scores: &[f32], count: usize) -> Vec<usize> {
     order
 }
 
-/// Eight sums side by side: the compiler turns them into vector instructions, and the order of the
+/// Sums side by side: enough of them that the processor need not wait for one addition before the next.
+const LANES: usize = 32;
+
+/// The inner product. The compiler turns the lanes into vector instructions, and the order of the
 /// additions is the same on every machine.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 8];
-    let (a_blocks, a_rest) = a.as_chunks::<8>();
-    let (b_blocks, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0_f32; LANES];
+    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
+    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
     for (a, b) in a_blocks.iter().zip(b_blocks) {
-        for lane in 0..8 {
+        for lane in 0..LANES {
             sums[lane] += a[lane] * b[lane];
         }
     }
