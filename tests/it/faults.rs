@@ -142,11 +142,14 @@ fn a_client_that_hangs_up_cancels_the_upstream() {
 #[test]
 fn a_pooled_connection_that_died_is_replaced() {
     run(async {
-        // Each connection answers one request as if it were kept, and closes.
-        let upstream = Upstream::start(|_| vec![Step::Send(json_answer("{}")), Step::Close]).await;
+        // Each connection answers one request as if it were kept, and ends.
+        let upstream =
+            Upstream::start(|_| vec![Step::Send(json_answer("{}")), Step::EndSending, Step::AwaitHangUp])
+                .await;
         let proxy = Proxy::start(&upstream.url()).await;
-        for _ in 0..20 {
+        for number in 1..=20 {
             assert_eq!(exchange(proxy.address, &post(CHAT, BODY)).await.status, 200);
+            until("the proxy has noticed the end", || upstream.hang_ups() == number).await;
         }
     });
 }

@@ -42,6 +42,8 @@ pub enum Step {
     Trickle(Vec<u8>, Duration),
     /// Waits until the peer has closed, and notes it.
     AwaitHangUp,
+    /// Says that nothing more will come, and goes on listening.
+    EndSending,
     /// Closes in good order.
     Close,
     /// Breaks the connection with a reset.
@@ -161,6 +163,7 @@ async fn serve(
                     *hang_ups.lock().unwrap() += 1;
                     return;
                 }
+                Step::EndSending => stream.shutdown().await.unwrap(),
                 Step::Close => return,
                 Step::Reset => {
                     stream.set_zero_linger().unwrap();
