@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::client::{exchange, post};
 use crate::support::proxy::{Proxy, Site};
-use crate::support::run;
 use crate::support::upstream::Upstream;
+use crate::support::{run, until};
 
 const CHAT: &str = "/v1/chat/completions";
 const QUESTION: &str =
@@ -40,7 +40,7 @@ impl Watched {
         let started = Instant::now();
         while self.told(text).await != expected {
             assert!(started.elapsed() < Duration::from_secs(10), "`{text}` never became {expected}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::task::yield_now().await;
         }
         started.elapsed()
     }
@@ -78,21 +78,14 @@ fn invariant_8_a_bad_file_keeps_the_last_good_state() {
         watched.becomes("Ulm", true).await;
         site.write("knowledge/acme/umbrella.md", &ITEM.replace("Ulm", "Bonn"));
         site.write("knowledge/acme/broken.md", "---\ntags: [a\n---\n# T\n\nx\n");
-        let started = Instant::now();
-        while watched.reloads("rejected") == 0.0 {
-            assert!(started.elapsed() < Duration::from_secs(10));
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("a rejected reload", || watched.reloads("rejected") > 0.0).await;
         // Whatever was live before the broken file came serves on, whole: no third state.
         assert!(watched.told("Ulm").await || watched.told("Bonn").await);
+        let rejected = watched.reloads("rejected");
         // A recipe that does not parse is caught here, never by a request.
         site.write("prompts/pairs.md", "---\nplacement: pairs\n---\n## fact.user\n{{ item.");
         site.write("knowledge/acme/broken.md", "# Fine\n\nAgain.\n");
-        let rejected = watched.reloads("rejected");
-        while watched.reloads("rejected") == rejected {
-            assert!(started.elapsed() < Duration::from_secs(20));
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("another rejected reload", || watched.reloads("rejected") > rejected).await;
         assert!(watched.told("Ulm").await || watched.told("Bonn").await);
         site.write("prompts/pairs.md", include_str!("../../prompts/pairs.md"));
         watched.becomes("Bonn", true).await;
@@ -106,11 +99,7 @@ fn a_folder_that_is_replaced_or_gone_is_noticed() {
         let knowledge = watched.proxy.site.path("knowledge");
         let moved = watched.proxy.site.path("old");
         fs::rename(&knowledge, &moved).unwrap();
-        let started = Instant::now();
-        while watched.reloads("rejected") == 0.0 {
-            assert!(started.elapsed() < Duration::from_secs(10));
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("a rejected reload", || watched.reloads("rejected") > 0.0).await;
         assert!(!watched.told("Ulm").await, "requests go on");
         for name in ["brand.toml", "products.md"] {
             let text = fs::read_to_string(moved.join("acme").join(name)).unwrap();
