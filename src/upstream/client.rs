@@ -148,6 +148,8 @@ impl Upstream {
             Ok(Ok(response)) => response,
         };
         let (mut parts, body) = response.into_parts();
+        // The version is of one connection, too: an old upstream does not make old answers of ours.
+        parts.version = Version::HTTP_11;
         strip_hop_by_hop(&mut parts.headers);
         Ok(Response::from_parts(parts, TimedBody::new(body, self.settings.idle_timeout)))
     }

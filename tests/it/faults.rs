@@ -101,6 +101,8 @@ fn a_slow_stream_passes_byte_by_byte() {
         let proxy = Proxy::start(&upstream.url()).await;
         let answer = exchange(proxy.address, &post(CHAT, BODY)).await;
         assert_eq!(answer.body, text);
+        assert!(answer.head.starts_with("HTTP/1.1 200 OK"), "{}", answer.head);
+        assert!(answer.complete);
     });
 }
 
