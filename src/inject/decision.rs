@@ -50,31 +50,6 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    /// Every reason, for metrics that start at zero.
-    pub const ALL: [SkipReason; 21] = [
-        SkipReason::NotChat,
-        SkipReason::NotJson,
-        SkipReason::TooDeep,
-        SkipReason::TooLarge,
-        SkipReason::Encoded,
-        SkipReason::Signed,
-        SkipReason::StatefulUpstream,
-        SkipReason::Ambiguous,
-        SkipReason::NoUserTurn,
-        SkipReason::NoText,
-        SkipReason::OpenToolCalls,
-        SkipReason::UnknownBrand,
-        SkipReason::NoItems,
-        SkipReason::BelowThreshold,
-        SkipReason::AlreadyTold,
-        SkipReason::Vetoed,
-        SkipReason::OverBudget,
-        SkipReason::RetrievalFailed,
-        SkipReason::Overloaded,
-        SkipReason::Deadline,
-        SkipReason::OptOut,
-    ];
-
     /// The name in headers, logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
