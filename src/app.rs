@@ -63,7 +63,7 @@ pub fn core(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Resu
     let started = Instant::now();
     let (embedder, model) = open_embedder(settings)?;
     let metrics = Arc::new(Metrics::new());
-    let builder = Builder::new(settings.snapshot.clone(), embedder.clone());
+    let builder = Builder::new(settings.snapshot.clone(), embedder.clone(), settings.search.clone());
     let (reloader, problems) =
         Reloader::start(builder, Arc::clone(&metrics), progress).map_err(StartError::Knowledge)?;
     let pool = Pool::new(settings.retrieval_workers, settings.retrieval_queue);

@@ -14,6 +14,8 @@ pub struct Turn {
     pub span: Range<usize>,
     /// The message's content.
     pub content: Content,
+    /// What the assistant said since the turn before.
+    pub answers: Vec<Content>,
     /// The `type` of a part of the content that holds text.
     pub text_part: &'static str,
     /// Whether something may be put before it. Not when calls of the assistant before it still wait for
@@ -26,16 +28,21 @@ impl Conversation {
     /// alone.
     pub fn turns(&self) -> Vec<Turn> {
         let mut turns = Vec::new();
+        let mut answers = Vec::new();
         let mut open_calls = 0_usize;
         for message in &self.messages {
             match message.role {
                 Role::User => turns.push(Turn {
                     span: message.span.clone(),
                     content: message.content.clone(),
+                    answers: std::mem::take(&mut answers),
                     text_part: self.dialect.text_part(),
                     insertable: open_calls == 0,
                 }),
-                Role::Assistant => open_calls = message.tool_calls,
+                Role::Assistant => {
+                    open_calls = message.tool_calls;
+                    answers.push(message.content.clone());
+                }
                 Role::Tool => open_calls = open_calls.saturating_sub(1),
                 Role::Call => open_calls += 1,
                 Role::System | Role::Developer | Role::Other => {}
@@ -48,15 +55,27 @@ impl Conversation {
 impl Turn {
     /// Byte range of the raw content in the body; empty where there is none.
     pub fn raw(&self) -> Range<usize> {
-        match &self.content {
+        self.content.raw()
+    }
+
+    /// What the user wrote, decoded: the string, or the text parts with a line break between them.
+    pub fn text<'a>(&self, body: &'a str) -> Cow<'a, str> {
+        self.content.text(body)
+    }
+}
+
+impl Content {
+    /// Byte range of the raw content in the body; empty where there is none.
+    pub fn raw(&self) -> Range<usize> {
+        match self {
             Content::Text(span) | Content::Parts(span) | Content::Bare(span) => span.clone(),
             Content::Absent | Content::Other => 0..0,
         }
     }
 
-    /// What the user wrote, decoded: the string, or the text parts with a line break between them.
+    /// The text, decoded: the string, or the text parts with a line break between them.
     pub fn text<'a>(&self, body: &'a str) -> Cow<'a, str> {
-        match &self.content {
+        match self {
             Content::Text(span) | Content::Bare(span) => decode_string(&body[span.clone()]),
             Content::Parts(span) => Cow::Owned(parts_text(&body[span.clone()])),
             Content::Absent | Content::Other => Cow::Borrowed(""),
@@ -64,7 +83,7 @@ impl Turn {
     }
 }
 
-/// The texts of the `text` and `input_text` parts of a list that is known to be well-formed.
+/// The texts of the `text`, `input_text` and `output_text` parts of a list that is known to be well-formed.
 fn parts_text(list: &str) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut cursor = Cursor::new(list);
@@ -90,7 +109,7 @@ fn part_text(cursor: &mut Cursor<'_>) -> Option<String> {
             let span = cursor.string().ok()?;
             let value = decode_string(cursor.slice(span));
             match &*key {
-                "type" => is_text = matches!(&*value, "text" | "input_text"),
+                "type" => is_text = matches!(&*value, "text" | "input_text" | "output_text"),
                 "text" => text = Some(value.into_owned()),
                 _ => {}
             }

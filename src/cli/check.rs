@@ -13,7 +13,7 @@ pub(super) fn run(common: &Common) -> Exit {
     let (file, optional) = common.file();
     let (settings, mut found) = load(&file, optional, &common.overrides());
     if let Some(settings) = settings {
-        found.extend(Builder::new(settings.snapshot, None).check(Timestamp::now()));
+        found.extend(Builder::new(settings.snapshot, None, settings.search).check(Timestamp::now()));
     }
     problems(&found, Severity::Note);
     let tally = tally(&found);

@@ -101,7 +101,7 @@ fn report(explanation: &Explanation, body: &[u8], limit: usize) -> String {
 fn explain_turn(text: &mut String, number: usize, turn: &ExplainedTurn, limit: usize) {
     let _infallible = (|| -> std::fmt::Result {
         writeln!(text, "{BOLD}turn {number}{BOLD:#}  {DIM}{:.1} ms{DIM:#}", turn.took.as_secs_f64() * 1e3)?;
-        writeln!(text, "  looked up: {}", turn.query.replace('\n', " / "))?;
+        writeln!(text, "  looked up: {}", turn.query.text.replace('\n', " / "))?;
         if let Some(hits) = &turn.hits {
             candidates(text, hits, limit)?;
         }
@@ -126,20 +126,20 @@ fn explain_turn(text: &mut String, number: usize, turn: &ExplainedTurn, limit: u
 
 fn candidates(text: &mut String, hits: &Hits, limit: usize) -> std::fmt::Result {
     writeln!(text, "  gate: {}", hits.gate.reason)?;
-    writeln!(text, "  {DIM} fused  cosine  bm25 (rank)  item{DIM:#}")?;
+    writeln!(text, "  {DIM} fused  score  words  likeness  topic  item{DIM:#}")?;
     for candidate in hits.candidates.iter().take(limit) {
-        let Candidate { fused, bm25, .. } = candidate;
-        let cosine = candidate.cosine.map_or_else(|| "    -".to_owned(), |cosine| format!("{cosine:>5.3}"));
-        let rank = candidate.bm25_rank.map_or_else(|| "-".to_owned(), |rank| rank.to_string());
+        let Candidate { fused, score, lexical, topic, .. } = candidate;
+        let likeness = candidate.likeness.map_or_else(|| "    -".to_owned(), |value| format!("{value:>5.3}"));
         let mark = if candidate.passes { "*" } else { " " };
         let name = if candidate.name_match { " [name]" } else { "" };
+        let same = candidate.duplicate_of.as_ref().map_or_else(String::new, |id| format!(" [says the same as {id}]"));
         let about = match &candidate.item.body {
             Body::Fact { title, .. } => title,
             Body::Example { question, .. } => question,
         };
         writeln!(
             text,
-            "  {mark}{fused:>5.3}   {cosine}  {bm25:>5.2} {rank:>5}   {}{name}  {DIM}{}{DIM:#}",
+            "  {mark}{fused:>5.3}  {score:>5.3}  {lexical:>5.3}     {likeness}  {topic:>5.3}  {}{name}{same}  {DIM}{}{DIM:#}",
             candidate.item.id,
             shorten(about)
         )?;

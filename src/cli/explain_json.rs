@@ -31,13 +31,13 @@ fn explain_turn(turn: &ExplainedTurn, limit: usize) -> Value {
         TurnOutcome::Skipped(reason) => reason.as_str(),
     };
     json!({
-        "query": turn.query,
+        "query": turn.query.text,
         "outcome": outcome,
         "milliseconds": turn.took.as_secs_f64() * 1e3,
         "gate": turn.hits.as_ref().map(|hits| json!({
             "passes": hits.gate.verdict == crate::retrieval::Verdict::Pass,
             "reason": hits.gate.reason,
-            "best_cosine": hits.gate.best_cosine,
+            "score": hits.gate.score,
             "threshold": hits.gate.threshold,
         })),
         "candidates": turn.hits.as_ref().map(|hits| candidates(hits, limit)),
@@ -55,8 +55,11 @@ fn candidates(hits: &Hits, limit: usize) -> Vec<Value> {
             "item": candidate.item.id,
             "fused": candidate.fused,
             "cosine": candidate.cosine,
-            "bm25": candidate.bm25,
-            "bm25_rank": candidate.bm25_rank,
+            "score": candidate.score,
+            "lexical": candidate.lexical,
+            "likeness": candidate.likeness,
+            "topic": candidate.topic,
+            "duplicate_of": candidate.duplicate_of,
             "name_match": candidate.name_match,
             "passes": candidate.passes,
         })

@@ -145,7 +145,12 @@ fn resolve(reader: &mut Reader) -> Settings {
         ),
         embedder: embedder(reader),
         search: SearchSettings {
-            min_cosine: reader.fraction("retrieval.min_cosine", SearchSettings::default().min_cosine),
+            false_injection_rate: reader
+                .fraction("retrieval.false_injection_rate", SearchSettings::default().false_injection_rate),
+            min_score: reader.fraction("retrieval.min_score", SearchSettings::default().min_score),
+            model_languages: reader
+                .list("retrieval.model_languages")
+                .unwrap_or(SearchSettings::default().model_languages),
             lexical_weight: reader
                 .fraction("retrieval.lexical_weight", SearchSettings::default().lexical_weight),
             ..SearchSettings::default()

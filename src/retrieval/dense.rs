@@ -2,28 +2,68 @@
 
 use std::sync::Arc;
 
-/// Vectors of one brand's items, one after the other.
+/// Vectors of one brand's items, one after the other. Each item has one for the whole and may have more
+/// for its parts.
 #[derive(Debug, Default)]
 pub(super) struct Dense {
     dimension: usize,
     numbers: Vec<f32>,
+    /// Where the vectors of each item begin, and the end of the last.
+    starts: Vec<usize>,
 }
 
 impl Dense {
-    pub(super) fn new(vectors: &[Arc<[f32]>]) -> Dense {
-        Dense {
-            dimension: vectors.first().map_or(0, |vector| vector.len()),
-            numbers: vectors.iter().flat_map(|vector| vector.iter().copied()).collect(),
+    /// From the vectors of each item, the whole first.
+    pub(super) fn new(items: &[Vec<Arc<[f32]>>]) -> Dense {
+        let mut dense = Dense {
+            dimension: items.iter().flatten().next().map_or(0, |vector| vector.len()),
+            numbers: Vec::new(),
+            starts: vec![0],
+        };
+        for vectors in items {
+            for vector in vectors {
+                dense.numbers.extend_from_slice(vector);
+            }
+            dense.starts.push(dense.starts[dense.starts.len() - 1] + vectors.len());
         }
+        dense
     }
 
-    /// The cosine of each item with the query, in the order of the items. Empty where the dimensions
-    /// differ, which the identity of the model rules out.
+    /// The likeness of each item to the query, in the order of the items: the mean of the cosine of the
+    /// whole and of the best cosine of whole and parts. Empty where the dimensions differ, which the
+    /// identity of the model rules out.
     pub(super) fn cosines(&self, query: &[f32]) -> Vec<f32> {
-        if self.dimension == 0 || query.len() != self.dimension {
+        if !self.fits(query) {
             return Vec::new();
         }
-        self.numbers.chunks_exact(self.dimension).map(|vector| dot(vector, query)).collect()
+        (0..self.starts.len() - 1).map(|item| self.cosine(item, query)).collect()
+    }
+
+    /// Vectors over all items.
+    pub(super) fn len(&self) -> usize {
+        self.starts[self.starts.len() - 1]
+    }
+
+    /// Whether a query can be compared with the items.
+    pub(super) fn fits(&self, query: &[f32]) -> bool {
+        self.dimension != 0 && query.len() == self.dimension
+    }
+
+    /// The likeness of one item to a query that [fits](Dense::fits).
+    pub(super) fn cosine(&self, item: usize, query: &[f32]) -> f32 {
+        let range = self.starts[item] * self.dimension..self.starts[item + 1] * self.dimension;
+        let mut cosines = self.numbers[range].chunks_exact(self.dimension).map(|vector| dot(vector, query));
+        let whole = cosines.next().unwrap_or(0.0);
+        (whole + cosines.fold(whole, f32::max)) / 2.0
+    }
+
+    /// How alike two items are as wholes.
+    pub(super) fn likeness(&self, one: usize, other: usize) -> f32 {
+        let whole = |item: usize| {
+            let start = self.starts[item] * self.dimension;
+            &self.numbers[start..start + self.dimension]
+        };
+        dot(whole(one), whole(other))
     }
 }
 

@@ -8,7 +8,12 @@ use parking_lot::FairMutex;
 use quick_cache::sync::Cache;
 
 use super::model::{EmbedderSettings, OpenError, open};
+use super::query::{Query, Speaker};
+use super::search::Vectors;
 use super::store::Identity;
+
+/// How much of what the user said before is blended into the vector of a turn.
+const BEFORE: f32 = 0.4;
 
 /// Why a text has no vector.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +69,20 @@ impl Embedder {
         let vector = self.compute(text)?;
         self.cache.insert(text.into(), Arc::clone(&vector));
         Ok(vector)
+    }
+
+    /// The vectors of a query.
+    pub fn vectors(&self, query: &Query) -> Result<Vectors, EmbedError> {
+        let own = self.embed(&query.text)?;
+        let blended = match query.last(Speaker::User) {
+            None => None,
+            Some(before) => {
+                let before = self.embed(before)?;
+                let sum = own.iter().zip(&*before).map(|(own, before)| own + BEFORE * before).collect();
+                Some(normalise(sum)?)
+            }
+        };
+        Ok(Vectors { own, blended })
     }
 
     /// The vector of a text, of length 1, computed anew.

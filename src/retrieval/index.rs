@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::calibration::{Calibration, cohort_vectors};
 use super::dense::Dense;
 use super::embedder::{EmbedError, Embedder};
+use super::language::{ENGLISH, detect, primary};
 use super::lexical::Lexical;
 use super::names::NameMatcher;
+use super::passages::texts;
+use super::search::SearchSettings;
 use super::store::VectorStore;
-use crate::knowledge::{Body, Brand, Item};
+use super::subjects::Subjects;
+use crate::knowledge::{Brand, Item};
 
 /// Why a brand cannot be indexed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +27,9 @@ pub enum IndexError {
         /// Why.
         source: EmbedError,
     },
+    /// A prompt of the cohort has no vector.
+    #[error("embedding the prompts that the gate is calibrated with")]
+    Cohort(#[source] EmbedError),
     /// The words cannot be indexed.
     #[error("indexing the words")]
     Lexical(#[from] tantivy::TantivyError),
@@ -36,72 +44,127 @@ pub struct Index {
     /// Without a model there are no vectors.
     pub(super) dense: Option<Dense>,
     pub(super) names: NameMatcher,
+    pub(super) subjects: Subjects,
+    /// The primary subtag of each item's language.
+    pub(super) languages: Vec<String>,
+    pub(super) calibration: Calibration,
 }
 
+/// Letters from which an item's language is believed to be what it seems to be.
+const TELLING_LETTERS: usize = 60;
+
 impl Index {
-    /// Indexes the items of `brand` that are valid at `now`; also returns how many had to be embedded.
-    /// `progress` is told how many items of how many have a vector.
+    /// Indexes the items of `brand` that are valid at `now` and calibrates the gate on them; also returns how
+    /// many items had to be embedded. `progress` is told how many texts of how many have a vector.
     pub fn build(
         brand: &Brand,
         now: Timestamp,
         store: &mut VectorStore,
         embedder: Option<&Embedder>,
+        settings: &SearchSettings,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Index, usize), IndexError> {
         let items: Vec<Arc<Item>> =
             brand.items.iter().filter(|item| item.validity.contains(now)).cloned().collect();
         let mut embedded = 0;
-        let dense = match embedder {
-            None => None,
-            Some(embedder) => {
-                let mut vectors = Vec::with_capacity(items.len());
-                for (done, item) in items.iter().enumerate() {
-                    let (vector, computed) = vector(item, store, embedder)?;
-                    vectors.push(vector);
-                    embedded += usize::from(computed);
-                    if computed {
-                        progress(done + 1, items.len());
-                    }
+        let mut dense = None;
+        let mut cohort = Vec::new();
+        if let Some(embedder) = embedder {
+            let mut vectors = Vec::with_capacity(items.len());
+            for (done, item) in items.iter().enumerate() {
+                let (of_item, computed) = item_vectors(item, store, embedder)?;
+                vectors.push(of_item);
+                embedded += usize::from(computed);
+                if computed {
+                    progress(done + 1, items.len());
                 }
-                Some(Dense::new(&vectors))
             }
-        };
+            dense = Some(Dense::new(&vectors));
+            cohort = cohort_vectors(store, embedder, progress).map_err(IndexError::Cohort)?;
+        }
         let names = std::iter::once(&brand.name).chain(&brand.aliases).map(String::as_str);
-        let index = Index {
+        let languages: Vec<String> = items.iter().map(|item| language(item)).collect();
+        let mut index = Index {
             brand: brand.id.as_str().into(),
-            lexical: Lexical::build(&items)?,
+            lexical: Lexical::build(&items, &languages.iter().map(String::as_str).collect::<Vec<_>>())?,
             names: NameMatcher::new(names),
+            subjects: Subjects::new(&items),
             items,
             dense,
+            languages,
+            calibration: Calibration::default(),
         };
+        index.calibration = Calibration::measure(&index, &cohort, settings);
         Ok((index, embedded))
+    }
+
+    /// What the gate was calibrated with.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// The threshold of the gate for a question in a language that the model knows.
+    pub fn threshold(&self, settings: &SearchSettings) -> f32 {
+        self.calibration.threshold(false, self.dense.is_some(), settings)
+    }
+
+    /// Vectors over all items.
+    pub(super) fn vectors(&self) -> usize {
+        self.dense.as_ref().map_or(0, Dense::len)
+    }
+
+    /// A language, if the brand has items in it.
+    pub(super) fn language(&self, language: Option<&'static str>) -> Option<&'static str> {
+        language.filter(|language| self.languages.iter().any(|of_item| of_item == language))
+    }
+
+    /// Whether some items are in a language that is none of `known`; with none known, all are.
+    pub(super) fn has_foreign_items(&self, known: &[String]) -> bool {
+        !known.is_empty() && self.languages.iter().any(|language| !known.contains(language))
+    }
+
+    /// The place of an item among the items, which are sorted by id.
+    pub(super) fn place(&self, id: &str) -> Option<usize> {
+        self.items.binary_search_by(|item| item.id.as_str().cmp(id)).ok()
+    }
+
+    /// Whether two items say the same: they have the same text, or vectors of at least this likeness.
+    pub(super) fn say_the_same(&self, one: usize, other: usize, likeness: f32) -> bool {
+        self.items[one].text() == self.items[other].text()
+            || self.dense.as_ref().is_some_and(|dense| dense.likeness(one, other) >= likeness)
     }
 }
 
-fn vector(
+/// The language of an item: what it states, else what it seems to be in, else English.
+fn language(item: &Item) -> String {
+    if let Some(tag) = &item.language {
+        return primary(tag).to_ascii_lowercase();
+    }
+    let text = format!("{} {}", item.title(), item.text());
+    let letters = text.chars().filter(|letter| letter.is_alphabetic()).count();
+    let latin = text.chars().all(|letter| letter < '\u{0370}' || !letter.is_alphabetic());
+    let seems = detect(&text).filter(|_| letters >= TELLING_LETTERS || !latin);
+    seems.unwrap_or(ENGLISH).to_owned()
+}
+
+/// The vectors of an item's texts, and whether any had to be computed.
+fn item_vectors(
     item: &Item,
     store: &mut VectorStore,
     embedder: &Embedder,
-) -> Result<(Arc<[f32]>, bool), IndexError> {
-    let text = embedded_text(item);
-    if let Some(vector) = store.vector(&text) {
-        return Ok((vector, false));
-    }
-    let vector =
-        embedder.compute(&text).map_err(|source| IndexError::Embed { item: item.id.clone(), source })?;
-    store.put_vector(&text, Arc::clone(&vector));
-    Ok((vector, true))
-}
-
-/// What stands for an item among vectors: a fact's headings and text; of an example the question alone,
-/// since a question is what it is compared with.
-fn embedded_text(item: &Item) -> String {
-    match &item.body {
-        Body::Fact { title, context, text } => {
-            let headings: Vec<&str> =
-                context.iter().map(String::as_str).chain(std::iter::once(title.as_str())).collect();
-            format!("{}. {text}", headings.join(", "))
+) -> Result<(Vec<Arc<[f32]>>, bool), IndexError> {
+    let mut computed = false;
+    let mut vector = |text: &str| {
+        if let Some(vector) = store.vector(text) {
+            return Ok(vector);
         }
-        Body::Example { question, .. } => question.clone(),
-    }
+        computed = true;
+        let vector = embedder
+            .compute(text)
+            .map_err(|source| IndexError::Embed { item: item.id.clone(), source })?;
+        store.put_vector(text, Arc::clone(&vector));
+        Ok(vector)
+    };
+    let vectors = texts(item).iter().map(|text| vector(text)).collect::<Result<_, IndexError>>()?;
+    Ok((vectors, computed))
 }

@@ -1,130 +1,144 @@
-//! BM25 over tantivy, in memory, one segment, opened once. Queries are built from analysed words: no
-//! character of a question is syntax.
+//! The words of a brand's items: tantivy, in memory, one segment, opened once, finds candidates; their
+//! scores are BM25 shares. Queries are built from analysed words: no character of a question is syntax.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tantivy::collector::TopDocs;
 use tantivy::directory::RamDirectory;
-use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
+use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query as Clause, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexSettings, Searcher, TantivyDocument, TantivyError, Term};
 
+use super::query::{Query, Speaker};
+use super::terms::{Bag, Terms, Weighed};
 use super::words::Analyzer;
 use crate::knowledge::Item;
 
 /// Memory that building one index may take.
 const BUILD_MEMORY: usize = 64 << 20;
-/// How fast repetition of a word saturates: tantivy's own constant.
-const BM25_K1: f32 = 1.2;
-/// Different words of a query that are looked up; a question has fewer.
-const MAX_QUERY_WORDS: usize = 64;
-/// Few items say little about how rare a word is: it is judged as among at least so many.
-const MIN_ITEMS: usize = 30;
+/// Different words of a text that are looked up; a question has fewer.
+const MAX_WORDS: usize = 64;
+/// What a word of the user's text before counts, beside one of the turn's own.
+const BEFORE_USER: f32 = 0.3;
+/// What a word of the assistant's last text counts.
+const BEFORE_ASSISTANT: f32 = 0.1;
+/// What pieces of words weigh in finding candidates: there are several to a word.
+const GRAM_BOOST: f32 = 0.25;
 
 /// One brand's words.
 pub(super) struct Lexical {
     searcher: Searcher,
-    title: Field,
-    text: Field,
+    words: Field,
+    grams: Field,
     /// One for each language of the items.
     vocabularies: Vec<Vocabulary>,
     items: Vec<ItemWords>,
 }
 
-/// The words of one language.
+/// The words of one language, and their pieces.
 struct Vocabulary {
     analyzer: Analyzer,
-    /// Items in the language.
-    items: usize,
-    /// How many of them hold a word.
-    holding: BTreeMap<Box<str>, usize>,
+    words: Terms,
+    grams: Terms,
 }
 
 struct ItemWords {
     vocabulary: usize,
-    words: HashSet<Box<str>>,
+    words: Bag,
+    grams: Bag,
 }
 
 /// A query, analysed once.
 pub(super) struct QueryWords {
-    /// For each vocabulary its different words and their weights, the inverse document frequencies. A word
-    /// that no item holds weighs most: it says that the question is about something else.
-    weighed: Vec<Vec<(String, f32)>>,
-    /// The BM25 score of a text that holds every word often.
-    attainable: f32,
+    /// For each vocabulary.
+    each: Vec<Analysed>,
 }
 
-/// How much of a query an item covers.
+struct Analysed {
+    /// Words and pieces with what they count, first those of the turn.
+    words: Factors,
+    grams: Factors,
+    own: View,
+    all: View,
+}
+
+type Factors = BTreeMap<String, f32>;
+
+/// The terms of the turn alone, or of the conversation too.
+struct View {
+    words: Weighed,
+    grams: Weighed,
+}
+
+/// How much an item has in common with the query, from 0 to about 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Coverage {
-    /// Share of the query's weight, from 0 to 1.
-    pub(super) share: f32,
-    /// Different words in common.
-    pub(super) words: usize,
+pub(super) struct Shares {
+    /// By whole words.
+    pub(super) words: f32,
+    /// By pieces of words, where the item's language has them.
+    pub(super) grams: Option<f32>,
 }
 
 impl Lexical {
-    pub(super) fn build(items: &[Arc<Item>]) -> Result<Lexical, TantivyError> {
+    /// Indexes items, each with the language that it is in.
+    pub(super) fn build(items: &[Arc<Item>], languages: &[&str]) -> Result<Lexical, TantivyError> {
         let mut schema = Schema::builder();
         // Words come analysed, so that each item's are its language's; the named tokenizer is not used.
         let indexing =
             TextFieldIndexing::default().set_tokenizer("raw").set_index_option(IndexRecordOption::WithFreqs);
         let options = TextOptions::default().set_indexing_options(indexing);
-        let title = schema.add_text_field("title", options.clone());
-        let text = schema.add_text_field("text", options);
+        let words = schema.add_text_field("words", options.clone());
+        let grams = schema.add_text_field("grams", options);
         let mut writer = tantivy::Index::builder()
             .schema(schema.build())
             .settings(IndexSettings::default())
             .single_segment_index_writer(RamDirectory::create(), BUILD_MEMORY)?;
         let mut vocabularies = Vec::new();
         let mut item_words = Vec::with_capacity(items.len());
-        for item in items {
-            let vocabulary = vocabulary(&mut vocabularies, item);
-            let analyzer = &vocabularies[vocabulary].analyzer;
-            let (of_title, of_text) = (analyzer.words(item.title()), analyzer.words(item.text()));
-            let words: HashSet<Box<str>> =
-                of_title.iter().chain(&of_text).map(|word| word.as_str().into()).collect();
+        for (item, language) in items.iter().zip(languages) {
+            let vocabulary = vocabulary(&mut vocabularies, language);
+            let Vocabulary { analyzer, words: word_terms, grams: gram_terms } = &mut vocabularies[vocabulary];
+            let text = format!("{}\n{}", item.title(), item.text());
+            let (of_words, of_grams) = (analyzer.words(&text), analyzer.grams(&text));
+            item_words.push(ItemWords {
+                vocabulary,
+                words: word_terms.learn(&of_words),
+                grams: gram_terms.learn(&of_grams),
+            });
             let mut document = TantivyDocument::default();
-            document.add_pre_tokenized_text(title, tokens(of_title));
-            document.add_pre_tokenized_text(text, tokens(of_text));
+            document.add_pre_tokenized_text(words, tokens(of_words));
+            document.add_pre_tokenized_text(grams, tokens(of_grams));
             writer.add_document(document)?;
-            vocabularies[vocabulary].learn(&words);
-            item_words.push(ItemWords { vocabulary, words });
         }
         let searcher = writer.finalize()?.reader()?.searcher();
-        Ok(Lexical { searcher, title, text, vocabularies, items: item_words })
+        Ok(Lexical { searcher, words, grams, vocabularies, items: item_words })
     }
 
     /// Analyses a query.
-    pub(super) fn words(&self, query: &str) -> QueryWords {
-        let words: Vec<Vec<String>> =
-            self.vocabularies.iter().map(|vocabulary| vocabulary.words(query)).collect();
-        let weigh = |items: usize| -> Vec<Vec<(String, f32)>> {
-            let each = self.vocabularies.iter().zip(&words);
-            each.map(|(vocabulary, words)| vocabulary.weigh(words, vocabulary.items.max(items))).collect()
-        };
-        let total = |words: &Vec<(String, f32)>| words.iter().map(|(_, weight)| weight).sum();
-        let rarity = weigh(0).iter().map(total).fold(0.0, f32::max);
-        QueryWords { weighed: weigh(MIN_ITEMS), attainable: (BM25_K1 + 1.0) * rarity }
+    pub(super) fn analyse(&self, query: &Query) -> QueryWords {
+        QueryWords { each: self.vocabularies.iter().map(|vocabulary| vocabulary.analyse(query)).collect() }
     }
 
-    /// The `count` best items with their BM25 scores, best first; equal ones in the order of the items.
-    pub(super) fn search(&self, query: &QueryWords, count: usize) -> Vec<(usize, f32)> {
-        let mut words: Vec<&str> = query.weighed.iter().flatten().map(|(word, _)| word.as_str()).collect();
-        words.sort_unstable();
-        words.dedup();
-        if words.is_empty() || count == 0 {
+    /// The `count` items that have most in common with the query, best first; equal ones in the order of
+    /// the items.
+    pub(super) fn search(&self, query: &QueryWords, count: usize) -> Vec<usize> {
+        let clauses: Vec<(Occur, Box<dyn Clause>)> = [(self.words, 1.0), (self.grams, GRAM_BOOST)]
+            .into_iter()
+            .flat_map(|(field, boost)| {
+                let terms: BTreeSet<(&str, u32)> =
+                    query.each.iter().flat_map(|analysed| analysed.of(field == self.words)).collect();
+                terms.into_iter().map(move |(term, factor)| clause(field, term, boost * f32::from_bits(factor)))
+            })
+            .collect();
+        if clauses.is_empty() || count == 0 {
             return Vec::new();
         }
-        // A title is short, so that a word in it scores high without a weight of its own; one was measured
-        // to do harm.
-        let clauses = words.iter().flat_map(|word| [self.title, self.text].map(|field| term(field, word)));
         let collector = TopDocs::with_limit(count).order_by_score();
-        match self.searcher.search(&BooleanQuery::new(clauses.collect()), &collector) {
+        match self.searcher.search(&BooleanQuery::new(clauses), &collector) {
             // One segment, filled in order: the document's number is the item's.
-            Ok(found) => found.into_iter().map(|(score, at)| (at.doc_id as usize, score)).collect(),
+            Ok(found) => found.into_iter().map(|(_, at)| at.doc_id as usize).collect(),
             Err(error) => {
                 tracing::warn!(%error, "lexical search failed");
                 Vec::new()
@@ -132,66 +146,103 @@ impl Lexical {
         }
     }
 
-    /// How much of the query `item` covers.
-    pub(super) fn coverage(&self, query: &QueryWords, item: usize) -> Coverage {
+    /// What an item has in common with the turn's own text.
+    pub(super) fn own(&self, query: &QueryWords, item: usize) -> Shares {
+        self.shares(item, &query.each[self.items[item].vocabulary].own)
+    }
+
+    /// What an item has in common with the turn and what was said before.
+    pub(super) fn all(&self, query: &QueryWords, item: usize) -> Shares {
+        self.shares(item, &query.each[self.items[item].vocabulary].all)
+    }
+
+    fn shares(&self, item: usize, view: &View) -> Shares {
         let item = &self.items[item];
-        let words = &query.weighed[item.vocabulary];
-        let total: f32 = words.iter().map(|(_, weight)| weight).sum();
-        let common = || words.iter().filter(|(word, _)| item.words.contains(word.as_str()));
-        let covered: f32 = common().map(|(_, weight)| weight).sum();
-        Coverage { share: covered / total.max(f32::MIN_POSITIVE), words: common().count() }
+        let vocabulary = &self.vocabularies[item.vocabulary];
+        Shares {
+            words: vocabulary.words.share(&view.words, &item.words),
+            grams: vocabulary.has_grams().then(|| vocabulary.grams.share(&view.grams, &item.grams)),
+        }
+    }
+
+    /// Different words that an item and the turn's own text have in common.
+    pub(super) fn common(&self, query: &QueryWords, item: usize) -> usize {
+        let item = &self.items[item];
+        Terms::common(&query.each[item.vocabulary].own.words, &item.words)
     }
 }
 
 impl Vocabulary {
-    fn learn(&mut self, words: &HashSet<Box<str>>) {
-        self.items += 1;
-        for word in words {
-            *self.holding.entry(word.clone()).or_default() += 1;
+    fn has_grams(&self) -> bool {
+        self.analyzer.has_grams()
+    }
+
+    fn analyse(&self, query: &Query) -> Analysed {
+        let words = |text: &str| self.analyzer.words(text);
+        let grams = |text: &str| self.analyzer.grams(text);
+        let (own_words, own_grams) = (factors(query, &words, false), factors(query, &grams, false));
+        let (all_words, all_grams) = (factors(query, &words, true), factors(query, &grams, true));
+        Analysed {
+            own: View { words: weigh(&self.words, &own_words), grams: weigh(&self.grams, &own_grams) },
+            all: View { words: weigh(&self.words, &all_words), grams: weigh(&self.grams, &all_grams) },
+            words: all_words,
+            grams: all_grams,
         }
     }
+}
 
-    /// The first different words of a text.
-    fn words(&self, text: &str) -> Vec<String> {
-        let mut seen = HashSet::new();
-        let mut words = self.analyzer.words(text);
-        words.retain(|word| seen.insert(word.clone()));
-        words.truncate(MAX_QUERY_WORDS);
-        words
-    }
-
-    /// Words with their inverse document frequencies among `items` items.
-    fn weigh(&self, words: &[String], items: usize) -> Vec<(String, f32)> {
-        let weigh = |word: &String| {
-            let holding = self.holding.get(word.as_str()).copied().unwrap_or(0) as f32;
-            let weight = (1.0 + (items as f32 - holding + 0.5) / (holding + 0.5)).ln();
-            (word.clone(), weight)
-        };
-        words.iter().map(weigh).collect()
+impl Analysed {
+    /// Words or pieces with their factors, which sort as their bits.
+    fn of(&self, words: bool) -> impl Iterator<Item = (&str, u32)> {
+        let factors = if words { &self.words } else { &self.grams };
+        factors.iter().map(|(term, factor)| (term.as_str(), factor.to_bits()))
     }
 }
 
-impl QueryWords {
-    /// A BM25 score as a share of what a text could reach. Unlike the score itself it can be compared between
-    /// indexes, and it stays low where the best item has little in common with the query.
-    pub(super) fn share(&self, bm25: f32) -> f32 {
-        bm25 / self.attainable.max(f32::MIN_POSITIVE)
-    }
+fn weigh(terms: &Terms, factors: &Factors) -> Weighed {
+    terms.weigh(factors.iter().map(|(term, factor)| (term.as_str(), *factor)))
 }
 
-/// The place of the vocabulary of an item's language, which is added where it is the first.
-fn vocabulary(vocabularies: &mut Vec<Vocabulary>, item: &Item) -> usize {
-    let analyzer = Analyzer::of(item.language.as_deref());
+/// The first different terms of each text, with what they count: those of the turn all, those of what was
+/// said before less. A term counts as where it counts most.
+fn factors(query: &Query, terms: &dyn Fn(&str) -> Vec<String>, with_before: bool) -> Factors {
+    let mut factors = Factors::new();
+    let mut add = |text: &str, factor: f32| {
+        let mut room = MAX_WORDS;
+        for term in terms(text) {
+            if room == 0 {
+                break;
+            }
+            if let std::collections::btree_map::Entry::Vacant(entry) = factors.entry(term) {
+                entry.insert(factor);
+                room -= 1;
+            }
+        }
+    };
+    add(&query.text, 1.0);
+    if with_before {
+        for (speaker, factor) in [(Speaker::User, BEFORE_USER), (Speaker::Assistant, BEFORE_ASSISTANT)] {
+            if let Some(text) = query.last(speaker) {
+                add(text, factor);
+            }
+        }
+    }
+    factors
+}
+
+/// The place of the vocabulary of a language, which is added where it is the first.
+fn vocabulary(vocabularies: &mut Vec<Vocabulary>, language: &str) -> usize {
+    let analyzer = Analyzer::of(Some(language));
     let known = vocabularies.iter().position(|known| known.analyzer.language == analyzer.language);
     known.unwrap_or_else(|| {
-        vocabularies.push(Vocabulary { analyzer, items: 0, holding: BTreeMap::new() });
+        vocabularies.push(Vocabulary { analyzer, words: Terms::default(), grams: Terms::default() });
         vocabularies.len() - 1
     })
 }
 
-fn term(field: Field, word: &str) -> (Occur, Box<dyn Query>) {
-    let query = TermQuery::new(Term::from_field_text(field, word), IndexRecordOption::WithFreqs);
-    (Occur::Should, Box::new(query))
+fn clause(field: Field, term: &str, boost: f32) -> (Occur, Box<dyn Clause>) {
+    let query = TermQuery::new(Term::from_field_text(field, term), IndexRecordOption::WithFreqs);
+    (Occur::Should, Box::new(BoostQuery::new(Box::new(query), boost)))
 }
 
 fn tokens(words: Vec<String>) -> PreTokenizedString {

@@ -1,18 +1,25 @@
 //! A query becomes ranked hits and the gate's verdict.
 
+mod calibration;
 mod dense;
 mod embedder;
 mod gate;
 mod index;
+mod language;
 mod lexical;
 mod library;
 mod model;
 mod names;
+mod passages;
 mod pool;
+mod query;
 mod search;
 mod store;
+mod subjects;
+mod terms;
 mod words;
 
+pub use calibration::Calibration;
 pub use embedder::{EmbedError, Embedder};
 pub use gate::{Gate, Verdict};
 pub use index::{Index, IndexError};
@@ -20,5 +27,6 @@ pub use library::LibraryError;
 pub use model::{EmbedderSettings, ModelSource, OpenError};
 pub use names::NameMatcher;
 pub use pool::{Full, Pool};
-pub use search::{Candidate, Hits, Query, SearchSettings, search};
+pub use query::{MAX_QUERY_BYTES, Query, Said, Speaker};
+pub use search::{Candidate, Hits, SearchSettings, Vectors, search};
 pub use store::{Identity, VectorStore};

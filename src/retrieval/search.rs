@@ -1,52 +1,84 @@
-//! Search, fusion and gate. Deterministic: the same indexes, query and vector give the same hits in the
-//! same order.
+//! Search and fusion. Deterministic: the same indexes, query and vectors give the same hits in the same
+//! order. What was tried and what it gave is in `docs/retrieval.md`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::dense::best;
-use super::gate::{Gate, Verdict};
+use super::dense::{Dense, best};
+use super::gate::{Gate, decide};
 use super::index::Index;
-use super::lexical::QueryWords;
+use super::language::detect;
+use super::lexical::{QueryWords, Shares};
+use super::query::Query;
 use crate::knowledge::Item;
 
-/// What is looked up.
-#[derive(Debug, Clone)]
-pub struct Query {
-    /// The text.
-    pub text: String,
-}
-
 /// Weights and thresholds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SearchSettings {
     /// Candidates that each half gives.
     pub depth: usize,
-    /// Weight of the BM25 score, as a share of what the query could reach, in the sum; the cosine has the
-    /// rest.
+    /// Weight of the words in the sum, where the model knows the question's language; likeness has the rest.
     pub lexical_weight: f32,
-    /// Cosine that the best candidate must reach.
-    pub min_cosine: f32,
-    /// A candidate passes with a cosine of at least this share of `min_cosine`.
+    /// The same where the model does not know it.
+    pub foreign_lexical_weight: f32,
+    /// Primary subtags of the languages that the model knows; empty: all.
+    pub model_languages: Vec<String>,
+    /// Share of the prompts of the cohort that may pass: what thresholds are set by.
+    pub false_injection_rate: f32,
+    /// No threshold is below this one, however far the cohort is from the knowledge.
+    pub min_score: f32,
+    /// The same without vectors.
+    pub min_lexical_score: f32,
+    /// A candidate passes with a score of at least this share of the threshold.
     pub item_share: f32,
-    /// What is enough where the query names the brand, as a share of `min_cosine` or `min_coverage`.
+    /// What is enough where the query names the brand, as a share of the threshold.
     pub named_share: f32,
-    /// Without vectors: share of the query's weight that an item must cover.
-    pub min_coverage: f32,
 }
 
 impl Default for SearchSettings {
-    /// Chosen by measurement, not by taste: at these thresholds about one question in a hundred that has
-    /// nothing to do with the knowledge passes.
+    /// Chosen by measurement, not by taste: see `docs/retrieval.md`.
     fn default() -> Self {
         SearchSettings {
             depth: 32,
             lexical_weight: 0.3,
-            min_cosine: 0.45,
+            foreign_lexical_weight: 0.7,
+            model_languages: vec!["en".to_owned()],
+            false_injection_rate: 0.01,
+            min_score: 0.35,
+            min_lexical_score: 0.3,
             item_share: 0.85,
             named_share: 0.7,
-            min_coverage: 0.35,
         }
+    }
+}
+
+/// What the subject of the conversation adds to the order of its items, and to their scores.
+const TOPIC_WEIGHT: f32 = 0.5;
+const TOPIC_SCORE: f32 = 0.1;
+/// How strongly the best share of words counts as such, rather than as the best: with 0 the best item by
+/// words always had the full weight, with 1 none but a perfect one.
+const SHARE_POWER: f32 = 0.7;
+/// What is left of the value of an item in another language than the question's, where the brand has items
+/// in the question's.
+const OTHER_LANGUAGE: f32 = 0.9;
+/// Likeness from which two items say the same.
+const DUPLICATE: f32 = 0.97;
+
+/// The vectors of a query: of its own text, and of that text blended with what the user said before.
+#[derive(Debug, Clone)]
+pub struct Vectors {
+    pub(super) own: Arc<[f32]>,
+    pub(super) blended: Option<Arc<[f32]>>,
+}
+
+impl Vectors {
+    /// Of a question that stands alone.
+    pub fn alone(own: Arc<[f32]>) -> Vectors {
+        Vectors { own, blended: None }
+    }
+
+    fn ranking(&self) -> &[f32] {
+        self.blended.as_deref().unwrap_or(&self.own)
     }
 }
 
@@ -57,20 +89,26 @@ pub struct Candidate {
     pub item: Arc<Item>,
     /// The brand it belongs to.
     pub brand: Arc<str>,
-    /// BM25 score; zero where no word is in common.
-    pub bm25: f32,
-    /// Rank by BM25 within its brand, from 1.
-    pub bm25_rank: Option<usize>,
-    /// Cosine of item and query, where there are vectors.
+    /// What its words have in common with the conversation, from 0 to about 1.
+    pub lexical: f32,
+    /// Likeness to the turn alone, where there are vectors.
     pub cosine: Option<f32>,
-    /// The score that it is ranked by, mostly from 0 to 1.
+    /// Likeness to the turn and what was said before; the order by meaning.
+    pub likeness: Option<f32>,
+    /// How far the conversation is about its subject.
+    pub topic: f32,
+    /// The value that it is ranked by.
     pub fused: f32,
-    /// Share of the query's weight that it covers; looked at only without vectors.
-    pub coverage: f32,
+    /// The value that the gate looks at.
+    pub score: f32,
+    /// What the score is held against, for the brand and the question's language.
+    pub threshold: f32,
     /// Whether the query names its brand.
     pub name_match: bool,
     /// Whether it may be told, if the gate passes the turn.
     pub passes: bool,
+    /// The id of a better one that says the same.
+    pub duplicate_of: Option<String>,
 }
 
 /// What was found.
@@ -82,118 +120,189 @@ pub struct Hits {
     pub gate: Gate,
 }
 
-/// Searches several brands at once. Each brand's own best are among the candidates, with scores that can be
+/// Searches several brands at once. Each brand's own best are among the candidates, with values that can be
 /// compared between brands.
-pub fn search(indexes: &[&Index], query: &Query, vector: Option<&[f32]>, settings: &SearchSettings) -> Hits {
+pub fn search(indexes: &[&Index], query: &Query, vectors: Option<&Vectors>, settings: &SearchSettings) -> Hits {
     let mut candidates: Vec<Candidate> =
-        indexes.iter().flat_map(|index| candidates(index, query, vector, settings)).collect();
+        indexes.iter().flat_map(|index| Look::new(index, query, vectors, settings).candidates()).collect();
     candidates.sort_by(|a, b| b.fused.total_cmp(&a.fused).then_with(|| a.item.id.cmp(&b.item.id)));
-    let gate = gate(&candidates, settings);
+    for index in indexes {
+        mark_duplicates(&mut candidates, index);
+    }
+    let gate = decide(&candidates, settings);
     Hits { candidates, gate }
 }
 
-fn candidates(
+/// The best value that the gate would see: what calibration looks at.
+pub(super) fn best_score(
     index: &Index,
     query: &Query,
-    vector: Option<&[f32]>,
+    vectors: Option<&Vectors>,
     settings: &SearchSettings,
-) -> Vec<Candidate> {
-    let cosines = match (&index.dense, vector) {
-        (Some(dense), Some(vector)) => dense.cosines(vector),
-        _ => Vec::new(),
-    };
-    let words = index.lexical.words(&query.text);
-    let mut found: BTreeMap<usize, (f32, Option<usize>)> =
-        best(&cosines, settings.depth).into_iter().map(|item| (item, (0.0, None))).collect();
-    for (rank, (item, score)) in index.lexical.search(&words, settings.depth).into_iter().enumerate() {
-        found.insert(item, (score, Some(rank + 1)));
+    foreign: bool,
+) -> f32 {
+    let mut look = Look::new(index, query, vectors, settings);
+    look.foreign = foreign;
+    look.language = None;
+    look.found().into_iter().map(|found| found.score).fold(0.0, f32::max)
+}
+
+/// One brand looked through for one query.
+struct Look<'a> {
+    index: &'a Index,
+    query: &'a Query,
+    vectors: Option<(&'a Dense, &'a Vectors)>,
+    words: QueryWords,
+    settings: &'a SearchSettings,
+    /// The question's language, where the brand has items in it.
+    language: Option<&'static str>,
+    /// Whether the model does not know it.
+    foreign: bool,
+}
+
+struct Found {
+    item: usize,
+    lexical: f32,
+    cosine: Option<f32>,
+    likeness: Option<f32>,
+    topic: f32,
+    fused: f32,
+    score: f32,
+}
+
+impl<'a> Look<'a> {
+    fn new(
+        index: &'a Index,
+        query: &'a Query,
+        vectors: Option<&'a Vectors>,
+        settings: &'a SearchSettings,
+    ) -> Look<'a> {
+        let vectors = index.dense.as_ref().zip(vectors).filter(|(dense, vectors)| dense.fits(&vectors.own));
+        let language = index.language(detect(&query.text));
+        let knows = |language: &str| settings.model_languages.iter().any(|known| known == language);
+        Look {
+            index,
+            query,
+            vectors,
+            words: index.lexical.analyse(query),
+            settings,
+            language,
+            foreign: !settings.model_languages.is_empty() && language.is_some_and(|language| !knows(language)),
+        }
     }
-    let name_match = index.names.is_in(&query.text);
-    let (min_cosine, min_coverage) = floors(name_match, settings);
-    // Sums of scores were measured to rank better than sums of reciprocal ranks wherever one half is weak,
-    // and shares of what is attainable better than scores stretched between the worst and the best.
-    let weight = settings.lexical_weight;
-    found
-        .into_iter()
-        .map(|(item, (bm25, bm25_rank))| {
-            let cosine = cosines.get(item).copied();
-            let coverage = match cosine {
-                Some(_) => 0.0,
-                None => coverage(index, &words, item, name_match),
-            };
-            let passes = match cosine {
-                Some(cosine) => cosine >= min_cosine,
-                None => coverage >= min_coverage,
-            };
-            Candidate {
-                item: Arc::clone(&index.items[item]),
-                brand: Arc::clone(&index.brand),
-                bm25,
-                bm25_rank,
-                cosine,
-                fused: match cosine {
-                    Some(cosine) => weight * words.share(bm25) + (1.0 - weight) * cosine,
-                    None => words.share(bm25),
-                },
-                coverage,
+
+    fn candidates(&self) -> Vec<Candidate> {
+        let name_match = self.index.names.is_in(&self.query.text);
+        let threshold = self.index.calibration.threshold(self.foreign, self.vectors.is_some(), self.settings);
+        let share = if name_match { self.settings.named_share } else { self.settings.item_share };
+        self.found()
+            .into_iter()
+            .map(|found| Candidate {
+                item: Arc::clone(&self.index.items[found.item]),
+                brand: Arc::clone(&self.index.brand),
+                lexical: found.lexical,
+                cosine: found.cosine,
+                likeness: found.likeness,
+                topic: found.topic,
+                fused: found.fused,
+                score: found.score,
+                threshold,
                 name_match,
-                passes,
-            }
+                passes: found.score >= threshold * share,
+                duplicate_of: None,
+            })
+            .collect()
+    }
+
+    fn found(&self) -> Vec<Found> {
+        let depth = self.settings.depth;
+        let likeness = match &self.vectors {
+            Some((dense, vectors)) => dense.cosines(vectors.ranking()),
+            None => Vec::new(),
+        };
+        let topic = self.index.subjects.topic(self.query);
+        let mut items: BTreeSet<usize> = best(&likeness, depth).into_iter().collect();
+        items.extend(self.index.lexical.search(&self.words, depth));
+        items.extend(self.index.subjects.items(&topic));
+        let lexical = &self.index.lexical;
+        let own = evened(items.iter().map(|&item| lexical.own(&self.words, item)).collect());
+        let all = evened(items.iter().map(|&item| lexical.all(&self.words, item)).collect());
+        let weight = if self.foreign {
+            self.settings.foreign_lexical_weight
+        } else {
+            self.settings.lexical_weight
+        };
+        let fuse = |words: f32, meaning: Option<f32>| match meaning {
+            Some(meaning) => weight * words + (1.0 - weight) * meaning,
+            None => words,
+        };
+        items
+            .into_iter()
+            .zip(own.into_iter().zip(all))
+            .map(|(item, (own, all))| {
+                let cosine = self.vectors.map(|(dense, vectors)| dense.cosine(item, &vectors.own));
+                let likeness = likeness.get(item).copied();
+                let topic = self.index.subjects.of(&topic, item);
+                let language = self.language_factor(item);
+                // A turn may pass by itself, or as it continues what was said before it.
+                let own = fuse(self.own_words(own, item), cosine.zip(likeness).map(|(a, b)| a.max(b)));
+                Found {
+                    item,
+                    lexical: all,
+                    cosine,
+                    likeness,
+                    topic,
+                    fused: language * fuse(all, likeness) + TOPIC_WEIGHT * topic,
+                    score: language * own + TOPIC_SCORE * topic,
+                }
+            })
+            .collect()
+    }
+
+    /// One word in common is chance where words are all there is.
+    fn own_words(&self, own: f32, item: usize) -> f32 {
+        let chance = self.vectors.is_none()
+            && self.index.lexical.common(&self.words, item) < 2
+            && !self.index.names.is_in(&self.query.text);
+        if chance { 0.0 } else { own }
+    }
+
+    fn language_factor(&self, item: usize) -> f32 {
+        match self.language {
+            Some(language) if self.index.languages[item] != language => OTHER_LANGUAGE,
+            _ => 1.0,
+        }
+    }
+}
+
+/// Shares become values that are comparable with likeness: each is divided by a part of the best, so that
+/// the best counts even where no item holds all of the question, but counts less the less it holds. Whole
+/// words and pieces of words have half the weight each where there are both.
+fn evened(shares: Vec<Shares>) -> Vec<f32> {
+    let best_words = shares.iter().map(|shares| shares.words).fold(0.0, f32::max);
+    let best_grams = shares.iter().filter_map(|shares| shares.grams).fold(0.0, f32::max);
+    let even = |share: f32, best: f32| if best > 0.0 { share / best.powf(1.0 - SHARE_POWER) } else { 0.0 };
+    shares
+        .into_iter()
+        .map(|shares| match shares.grams {
+            Some(grams) => (even(shares.words, best_words) + even(grams, best_grams)) / 2.0,
+            None => even(shares.words, best_words),
         })
         .collect()
 }
 
-/// The cosine, and the coverage where there is none, that an item must reach.
-fn floors(name_match: bool, settings: &SearchSettings) -> (f32, f32) {
-    if name_match {
-        (settings.min_cosine * settings.named_share, settings.min_coverage * settings.named_share)
-    } else {
-        (settings.min_cosine * settings.item_share, settings.min_coverage)
-    }
-}
-
-/// One word in common is chance, unless the query is about the brand anyway.
-fn coverage(index: &Index, query: &QueryWords, item: usize, name_match: bool) -> f32 {
-    let coverage = index.lexical.coverage(query, item);
-    if coverage.words >= 2 || name_match { coverage.share } else { 0.0 }
-}
-
-/// The best value of those candidates that name their brand and of all.
-fn best_of(candidates: &[Candidate], value: impl Fn(&Candidate) -> Option<f32>) -> (f32, f32) {
-    let mut best = (f32::NEG_INFINITY, f32::NEG_INFINITY);
-    for candidate in candidates {
-        let value = value(candidate).unwrap_or(f32::NEG_INFINITY);
-        best.1 = best.1.max(value);
-        if candidate.name_match {
-            best.0 = best.0.max(value);
+/// Marks those of a brand's candidates that repeat a better one.
+fn mark_duplicates(candidates: &mut [Candidate], index: &Index) {
+    let mut kept: Vec<(usize, String)> = Vec::new();
+    for candidate in candidates.iter_mut().filter(|candidate| candidate.brand == index.brand) {
+        if !candidate.passes {
+            continue;
+        }
+        let Some(place) = index.place(&candidate.item.id) else { continue };
+        let same = kept.iter().find(|(other, _)| index.say_the_same(place, *other, DUPLICATE));
+        match same {
+            Some((_, id)) => candidate.duplicate_of = Some(id.clone()),
+            None => kept.push((place, candidate.item.id.clone())),
         }
     }
-    best
-}
-
-fn gate(candidates: &[Candidate], settings: &SearchSettings) -> Gate {
-    let dense = candidates.iter().any(|candidate| candidate.cosine.is_some());
-    let name_match = candidates.iter().any(|candidate| candidate.name_match);
-    let (what, minimum, (best_named, best)) = if dense {
-        ("cosine", settings.min_cosine, best_of(candidates, |candidate| candidate.cosine))
-    } else {
-        let coverage = best_of(candidates, |candidate| Some(candidate.coverage));
-        ("share of the question's words", settings.min_coverage, coverage)
-    };
-    let named_minimum = minimum * settings.named_share;
-    let by_name = best_named >= named_minimum;
-    let (verdict, threshold, reason) = if candidates.is_empty() {
-        (Verdict::BelowThreshold, minimum, "no item has anything in common with the question".to_owned())
-    } else if by_name {
-        let reason = format!(
-            "the question names the brand, and the best {what} {best_named:.3} reaches {named_minimum:.3}"
-        );
-        (Verdict::Pass, named_minimum, reason)
-    } else if best >= minimum {
-        (Verdict::Pass, minimum, format!("the best {what} {best:.3} reaches {minimum:.3}"))
-    } else {
-        (Verdict::BelowThreshold, minimum, format!("the best {what} {best:.3} stays below {minimum:.3}"))
-    };
-    let best_cosine = (dense && best.is_finite()).then_some(best);
-    Gate { verdict, best_cosine, threshold, name_match, reason }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::document::Problem;
 use crate::inject::{Placement, Prepared, Recipe, TokenCounter, Tokenizer, load_recipes};
 use crate::knowledge::{Brand, Item, Limits, load};
-use crate::retrieval::{Embedder, Index, NameMatcher, VectorStore};
+use crate::retrieval::{Embedder, Index, NameMatcher, SearchSettings, VectorStore};
 
 /// Where a snapshot is built from.
 #[derive(Debug, Clone)]
@@ -103,12 +103,17 @@ pub struct Snapshot {
 pub struct Builder {
     settings: SnapshotSettings,
     embedder: Option<Arc<Embedder>>,
+    search: SearchSettings,
 }
 
 impl Builder {
     /// Builds from `settings`; without an embedder, for lexical retrieval alone.
-    pub fn new(settings: SnapshotSettings, embedder: Option<Arc<Embedder>>) -> Builder {
-        Builder { settings, embedder }
+    pub fn new(
+        settings: SnapshotSettings,
+        embedder: Option<Arc<Embedder>>,
+        search: SearchSettings,
+    ) -> Builder {
+        Builder { settings, embedder, search }
     }
 
     /// The folders that snapshots are built from.
@@ -191,7 +196,7 @@ impl Builder {
     ) -> Result<(ServedBrand, usize), Problem> {
         let folder = || self.settings.knowledge.join(&brand.id);
         let (index, embedded) =
-            Index::build(brand, now, store, self.embedder.as_deref(), progress).map_err(|error| {
+            Index::build(brand, now, store, self.embedder.as_deref(), &self.search, progress).map_err(|error| {
                 Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
                     .hint("check the embedding model named by retrieval.model")
             })?;
@@ -290,6 +295,7 @@ impl Builder {
         part(recipe.hash.as_bytes());
         part(self.settings.tokenizer.name().as_bytes());
         part(self.settings.default_brands.join(",").as_bytes());
+        part(format!("{:?}", self.search).as_bytes());
         part(self.embedder.as_ref().map_or("lexical", |embedder| embedder.id()).as_bytes());
         for brand in brands {
             part(brand.id.as_bytes());

@@ -7,7 +7,7 @@ use super::scope::BrandChoice;
 use super::turns::TurnInput;
 use crate::chat::{Conversation, Dialect};
 use crate::inject::{Decision, Placed, Plan, SkipReason, Spliced, TurnOutcome, splice};
-use crate::retrieval::Hits;
+use crate::retrieval::{Hits, Query};
 
 /// A decision laid open.
 pub struct Explanation {
@@ -22,7 +22,7 @@ pub struct Explanation {
 /// One turn of it.
 pub struct ExplainedTurn {
     /// What was looked up.
-    pub query: String,
+    pub query: Query,
     /// What was found; `None` where nothing was looked up.
     pub hits: Option<Hits>,
     /// What the turn gets.

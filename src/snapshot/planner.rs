@@ -146,7 +146,7 @@ impl Planner {
         Ok((decision, Some(spliced.body)))
     }
 
-    /// A key for each turn, of everything that its plan depends on: the user turns up to it and the
+    /// A key for each turn, of everything that its plan depends on: what was said up to it and the
     /// brands. The snapshot is compared when a plan is found.
     fn keys(&self, snapshot: &Snapshot, scope: &Scope, body: &[u8], turns: &[Turn]) -> Vec<u128> {
         let mut key = u128::from(self.seed);
@@ -163,6 +163,9 @@ impl Planner {
         turns
             .iter()
             .map(|turn| {
+                for answer in &turn.answers {
+                    link(xxh3_128_with_seed(&body[answer.raw()], self.seed));
+                }
                 let content = xxh3_128_with_seed(&body[turn.raw()], self.seed);
                 link(content ^ u128::from(turn.insertable))
             })

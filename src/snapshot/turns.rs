@@ -1,19 +1,23 @@
 //! One more turn of a plan: retrieval, gate and choice. The only way in which plans grow, used for
 //! requests and for explanations alike.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::build::{ServedBrand, Snapshot};
 use super::scope::Scope;
 use crate::chat::Turn;
-use crate::inject::{Budget, Plan, Prepared, RenderError, SkipReason, turn_query};
-use crate::retrieval::{EmbedError, Embedder, Hits, Query, SearchSettings, Verdict, search};
+use crate::inject::{Budget, Plan, Prepared, RenderError, SkipReason};
+use crate::retrieval::{EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Verdict, search};
+
+/// Turns before the first new one that are read again for what was said in them.
+const LOOK_BACK: usize = 8;
 
 /// What is known of a turn before anything is looked up.
 #[derive(Debug, Clone)]
 pub(super) struct TurnInput {
-    /// The text that is looked up.
-    pub(super) query: String,
+    /// What is looked up.
+    pub(super) query: Query,
     /// Why nothing may be put before this turn, whatever is found.
     pub(super) barred: Option<SkipReason>,
 }
@@ -21,17 +25,25 @@ pub(super) struct TurnInput {
 impl TurnInput {
     /// The inputs of the turns from `first` on.
     pub(super) fn of_turns(body: &str, turns: &[Turn], first: usize) -> Vec<TurnInput> {
-        let mut previous = first.checked_sub(1).map(|before| turns[before].text(body));
+        // A query looks at the last of what was said; what lies further back need not be decoded.
+        let from = first.saturating_sub(LOOK_BACK);
+        let mut said: Vec<(Speaker, Cow<'_, str>)> = Vec::new();
         let mut inputs = Vec::with_capacity(turns.len() - first);
-        for turn in &turns[first..] {
+        for (number, turn) in turns.iter().enumerate().skip(from) {
+            said.extend(turn.answers.iter().map(|answer| (Speaker::Assistant, answer.text(body))));
             let text = turn.text(body);
+            if number < first {
+                said.push((Speaker::User, text));
+                continue;
+            }
             let barred = match () {
                 () if !turn.insertable => Some(SkipReason::OpenToolCalls),
                 () if text.trim().is_empty() => Some(SkipReason::NoText),
                 () => None,
             };
-            inputs.push(TurnInput { query: turn_query(previous.as_deref(), &text), barred });
-            previous = Some(text);
+            let query = Query::after(said.iter().map(|(by, text)| (*by, &**text)), &text);
+            inputs.push(TurnInput { query, barred });
+            said.push((Speaker::User, text));
         }
         inputs
     }
@@ -69,7 +81,7 @@ impl Kitchen {
             return Ok((plan.skip(reason), None));
         }
         let brands = || scope.brands.iter().map(|&brand| &snapshot.brands[brand]);
-        if brands().any(|brand| brand.vetoes(&turn.query)) {
+        if brands().any(|brand| brand.vetoes(&turn.query.text)) {
             return Ok((plan.skip(SkipReason::Vetoed), None));
         }
         if snapshot.recipe.placement.is_lead() {
@@ -84,18 +96,18 @@ impl Kitchen {
         let offers: Vec<&Prepared> = hits
             .candidates
             .iter()
-            .filter(|candidate| candidate.passes)
+            .filter(|candidate| candidate.passes && candidate.duplicate_of.is_none())
             .filter_map(|candidate| brands().find_map(|brand| brand.prepared(&candidate.item.id)))
             .collect();
         Ok((plan.offer(&offers, &snapshot.recipe, &self.budget)?, Some(hits)))
     }
 
-    fn look_up(&self, snapshot: &Snapshot, scope: &Scope, query: &str) -> Result<Hits, TurnError> {
-        let vector = match &self.embedder {
-            Some(embedder) => Some(embedder.embed(query)?),
+    fn look_up(&self, snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<Hits, TurnError> {
+        let vectors = match &self.embedder {
+            Some(embedder) => Some(embedder.vectors(query)?),
             None => None,
         };
         let indexes: Vec<_> = scope.brands.iter().map(|&brand| &snapshot.brands[brand].index).collect();
-        Ok(search(&indexes, &Query { text: query.to_owned() }, vector.as_deref(), &self.search))
+        Ok(search(&indexes, query, vectors.as_ref(), &self.search))
     }
 }

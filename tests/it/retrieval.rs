@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foreword::app;
 use foreword::chat::{Dialect, quote_string};
-use foreword::retrieval::{Index, Query, SearchSettings, Verdict, search};
+use foreword::retrieval::{Index, Query, SearchSettings, Vectors, Verdict, search};
 use foreword::snapshot::BrandChoice;
 
 use crate::support::proxy::Site;
@@ -50,7 +50,7 @@ fn the_item_that_answers_comes_first() {
             assert_eq!(hits.gate.verdict, Verdict::Pass, "{question}: {}", hits.gate.reason);
             assert_eq!(hits.candidates[0].item.id, id, "{question}");
             assert!(hits.candidates[0].passes, "{question}");
-            assert_eq!(hits.gate.best_cosine.is_some(), *dense);
+            assert_eq!(hits.candidates[0].cosine.is_some(), *dense);
         }
     }
 }
@@ -154,8 +154,10 @@ const OFF_TOPIC: &[&str] = &[
 #[test]
 fn t9_off_topic_questions_get_nothing_and_no_threshold_is_zero() {
     let settings = SearchSettings::default();
-    for threshold in [settings.min_cosine, settings.min_coverage, settings.item_share, settings.named_share] {
-        assert!(threshold > 0.2 && threshold < 1.0, "{settings:?}");
+    for threshold in
+        [settings.min_score, settings.min_lexical_score, settings.item_share, settings.named_share]
+    {
+        assert!(threshold >= 0.3 && threshold < 1.0, "{settings:?}");
     }
     let repository = repository();
     for question in OFF_TOPIC {
@@ -334,16 +336,16 @@ fn words_are_compared_as_their_language_wants() {
 fn a_vector_that_is_none_finds_nothing() {
     let [(dense, _), _] = &smithies();
     let indexes: Vec<&Index> = dense.iter().collect();
-    let question = Query { text: "Which anvil is the lightest to carry?".to_owned() };
+    let question = Query::alone("Which anvil is the lightest to carry?");
     let dimension = embedder().identity().dimension;
     for number in [f32::NAN, f32::NEG_INFINITY, 0.0] {
-        let vector = vec![number; dimension];
-        let hits = search(&indexes, &question, Some(&vector), &SearchSettings::default());
+        let vectors = Vectors::alone(vec![number; dimension].into());
+        let hits = search(&indexes, &question, Some(&vectors), &SearchSettings::default());
         assert_eq!(hits.gate.verdict, Verdict::BelowThreshold, "{number}");
         assert!(hits.candidates.iter().all(|candidate| !candidate.passes), "{number}");
     }
     // One of another dimension counts as none.
-    let other = search(&indexes, &question, Some(&[1.0; 3]), &SearchSettings::default());
+    let other = search(&indexes, &question, Some(&Vectors::alone([1.0; 3].into())), &SearchSettings::default());
     let without = search(&indexes, &question, None, &SearchSettings::default());
     assert_eq!((ranking(&other), other.gate), (ranking(&without), without.gate));
 }

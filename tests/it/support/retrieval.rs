@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use foreword::knowledge::{Body, Brand, Item, Limits, Origin, Validity, load};
 use foreword::retrieval::{
-    Embedder, EmbedderSettings, Hits, Index, ModelSource, Query, SearchSettings, VectorStore, search,
+    Embedder, EmbedderSettings, Hits, Index, ModelSource, Query, SearchSettings, Speaker, VectorStore, search,
 };
 use jiff::Timestamp;
 
@@ -81,7 +81,7 @@ pub fn index(brand: &Brand, embedder: Option<&Embedder>) -> Index {
 
 /// Indexes a brand with what `store` knows; also returns how many items had to be embedded.
 pub fn index_with(brand: &Brand, store: &mut VectorStore, embedder: Option<&Embedder>) -> (Index, usize) {
-    Index::build(brand, Timestamp::UNIX_EPOCH, store, embedder, &mut |_, _| {}).unwrap()
+    Index::build(brand, Timestamp::UNIX_EPOCH, store, embedder, &SearchSettings::default(), &mut |_, _| {}).unwrap()
 }
 
 /// The repository's own knowledge, indexed with vectors and without.
@@ -107,9 +107,20 @@ pub fn repository() -> &'static Repository {
 
 /// Searches with the thresholds that serve by default; with vectors where `embedder` is there.
 pub fn find(indexes: &[Index], embedder: Option<&Embedder>, text: &str) -> Hits {
-    let vector = embedder.map(|embedder| embedder.embed(text).unwrap());
+    find_after(indexes, embedder, &[], text)
+}
+
+/// The same after what was said before.
+pub fn find_after(
+    indexes: &[Index],
+    embedder: Option<&Embedder>,
+    said: &[(Speaker, &str)],
+    text: &str,
+) -> Hits {
+    let query = Query::after(said.iter().copied(), text);
+    let vectors = embedder.map(|embedder| embedder.vectors(&query).unwrap());
     let indexes: Vec<&Index> = indexes.iter().collect();
-    search(&indexes, &Query { text: text.to_owned() }, vector.as_deref(), &SearchSettings::default())
+    search(&indexes, &query, vectors.as_ref(), &SearchSettings::default())
 }
 
 /// Ids and exact scores: what must be the same each time.
