@@ -80,11 +80,11 @@ pub fn core(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Resu
 }
 
 /// The embedder, and its name or why there is none.
-type MaybeEmbedder = (Option<Arc<Embedder>>, Result<String, String>);
+pub type MaybeEmbedder = (Option<Arc<Embedder>>, Result<String, String>);
 
 /// Opens the embedding model. A model or library that is simply not there means
 /// lexical retrieval; one that is there and broken is an error.
-fn open_embedder(settings: &Settings) -> Result<MaybeEmbedder, StartError> {
+pub fn open_embedder(settings: &Settings) -> Result<MaybeEmbedder, StartError> {
     if matches!(settings.embedder.model, ModelSource::Off) {
         return Ok((None, Err("retrieval.model is \"off\"".to_owned())));
     }

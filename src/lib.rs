@@ -10,6 +10,8 @@ pub mod knowledge;
 
 pub mod retrieval;
 
+pub mod evaluate;
+
 pub mod inject;
 
 pub mod snapshot;

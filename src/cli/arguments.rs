@@ -13,7 +13,7 @@ use crate::config::Overrides;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Begin with: foreword init my-bot && cd my-bot && foreword check\nExit codes: 0 success, 1 failure while running, 2 wrong configuration, knowledge or arguments."
+    after_help = "Begin with: foreword init my-bot && cd my-bot && foreword check\nExit codes: 0 success, 1 failure while running, 2 wrong configuration, knowledge or arguments, 100 a required value was missed."
 )]
 pub struct Arguments {
     /// Options of every command.
@@ -47,6 +47,8 @@ pub enum Command {
     Check,
     /// Show what would be injected for a question or a request, and why.
     Explain(Explain),
+    /// Measure retrieval on labelled queries (BEIR layout) or judge rankings (TREC runs).
+    Evaluate(Evaluate),
     /// Write a commented configuration, an example brand and the standard recipes into a new folder.
     Init(Init),
 }
@@ -89,6 +91,35 @@ pub struct Explain {
     /// Candidates to list a turn.
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub candidates: usize,
+}
+
+/// `foreword evaluate`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Try it:\n  foreword evaluate my-set --negatives other-questions.jsonl --worst 20\n  foreword evaluate my-set --run old.run --run new.run\nExit code 100: a --require was missed."
+)]
+pub struct Evaluate {
+    /// A folder with queries.jsonl, qrels.tsv and, without --knowledge, corpus.jsonl.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Questions that should get nothing: a JSON object with `text` or `messages` a line.
+    #[arg(long, value_name = "FILE")]
+    pub negatives: Option<PathBuf>,
+    /// Judge this TREC run instead of searching; may be repeated, the last two are compared.
+    #[arg(long = "run", value_name = "FILE")]
+    pub runs: Vec<PathBuf>,
+    /// Write the rankings as TREC runs into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub write_runs: Option<PathBuf>,
+    /// List so many of the queries that did worst.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub worst: usize,
+    /// A bound such as "fused.ndcg@10 >= 0.85" or "gate.false_injection <= 0.02"; may be repeated.
+    #[arg(long, value_name = "BOUND")]
+    pub require: Vec<String>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `foreword init`

@@ -132,7 +132,10 @@ fn candidates(text: &mut String, hits: &Hits, limit: usize) -> std::fmt::Result 
         let likeness = candidate.likeness.map_or_else(|| "    -".to_owned(), |value| format!("{value:>5.3}"));
         let mark = if candidate.passes { "*" } else { " " };
         let name = if candidate.name_match { " [name]" } else { "" };
-        let same = candidate.duplicate_of.as_ref().map_or_else(String::new, |id| format!(" [says the same as {id}]"));
+        let same = candidate
+            .duplicate_of
+            .as_ref()
+            .map_or_else(String::new, |id| format!(" [says the same as {id}]"));
         let about = match &candidate.item.body {
             Body::Fact { title, .. } => title,
             Body::Example { question, .. } => question,

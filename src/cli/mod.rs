@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod evaluate;
 mod explain;
 mod explain_json;
 mod init;
@@ -23,6 +24,8 @@ pub enum Exit {
     Runtime = 1,
     /// The configuration, the knowledge or the recipes are wrong, or the arguments.
     BadInput = 2,
+    /// A required value was missed.
+    Missed = 100,
 }
 
 /// Runs the command that the arguments name.
@@ -37,6 +40,7 @@ pub fn run() -> Exit {
     match &arguments.command {
         Command::Serve(serve) => serve::run(&arguments.common, serve),
         Command::Check => check::run(&arguments.common),
+        Command::Evaluate(evaluate) => evaluate::run(&arguments.common, evaluate),
         Command::Explain(explain) => explain::run(&arguments.common, explain),
         Command::Init(init) => init::run(init),
     }

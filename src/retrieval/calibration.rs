@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::embedder::{EmbedError, Embedder};
 use super::index::Index;
+use super::language::detect;
 use super::query::Query;
 use super::search::{SearchSettings, Vectors, best_score};
 use super::store::VectorStore;
@@ -47,9 +48,9 @@ pub(super) fn cohort_vectors(
 /// What the cohort scores against one brand's items.
 #[derive(Debug, Clone, Default)]
 pub struct Calibration {
-    /// The prompts' best scores, best first, in the languages that the model knows.
+    /// The prompts' best scores, best first, with the weights of a language that the model knows.
     known: Vec<f32>,
-    /// The same with the weights of a language that it does not know.
+    /// Those of the prompts in other languages, with the weights of one that it does not know.
     foreign: Vec<f32>,
 }
 
@@ -62,6 +63,7 @@ impl Calibration {
             let mut scores: Vec<f32> = cohort()
                 .enumerate()
                 .filter(|(number, _)| number * most / count != (number + 1) * most / count)
+                .filter(|(_, prompt)| !foreign || is_foreign(prompt, settings))
                 .map(|(number, prompt)| {
                     let vectors = vectors.get(number).cloned().map(Vectors::alone);
                     best_score(index, &Query::alone(prompt), vectors.as_ref(), settings, foreign)
@@ -81,10 +83,21 @@ impl Calibration {
 
     /// The threshold for a question in a language that the model knows or not.
     pub(super) fn threshold(&self, foreign: bool, dense: bool, settings: &SearchSettings) -> f32 {
-        let floor = if dense { settings.min_score } else { settings.min_lexical_score };
-        let scores = if foreign && !self.foreign.is_empty() { &self.foreign } else { &self.known };
+        let foreign = foreign && !self.foreign.is_empty();
+        let scores = if foreign { &self.foreign } else { &self.known };
+        // Where words decide most, the floor is mostly theirs.
+        let words = settings.foreign_lexical_weight;
+        let floor = match (dense, foreign) {
+            (true, true) => words * settings.min_lexical_score + (1.0 - words) * settings.min_score,
+            (true, false) => settings.min_score,
+            (false, _) => settings.min_lexical_score,
+        };
         quantile(scores, settings.false_injection_rate).max(floor)
     }
+}
+
+fn is_foreign(prompt: &str, settings: &SearchSettings) -> bool {
+    detect(prompt).is_some_and(|language| !settings.model_languages.iter().any(|known| known == language))
 }
 
 /// The score that a share of the scores, which are sorted from the best, exceeds: the mean over the ranks

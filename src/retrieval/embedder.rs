@@ -13,7 +13,7 @@ use super::search::Vectors;
 use super::store::Identity;
 
 /// How much of what the user said before is blended into the vector of a turn.
-const BEFORE: f32 = 0.4;
+const BLENDED: f32 = 0.4;
 
 /// Why a text has no vector.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ impl Embedder {
             None => None,
             Some(before) => {
                 let before = self.embed(before)?;
-                let sum = own.iter().zip(&*before).map(|(own, before)| own + BEFORE * before).collect();
+                let sum = own.iter().zip(&*before).map(|(own, before)| own + BLENDED * before).collect();
                 Some(normalise(sum)?)
             }
         };

@@ -98,6 +98,16 @@ impl Index {
         Ok((index, embedded))
     }
 
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// What the gate was calibrated with.
     pub fn calibration(&self) -> &Calibration {
         &self.calibration
@@ -147,21 +157,23 @@ fn language(item: &Item) -> String {
     seems.unwrap_or(ENGLISH).to_owned()
 }
 
+/// The whole first.
+type ItemVectors = Vec<Arc<[f32]>>;
+
 /// The vectors of an item's texts, and whether any had to be computed.
 fn item_vectors(
     item: &Item,
     store: &mut VectorStore,
     embedder: &Embedder,
-) -> Result<(Vec<Arc<[f32]>>, bool), IndexError> {
+) -> Result<(ItemVectors, bool), IndexError> {
     let mut computed = false;
     let mut vector = |text: &str| {
         if let Some(vector) = store.vector(text) {
             return Ok(vector);
         }
         computed = true;
-        let vector = embedder
-            .compute(text)
-            .map_err(|source| IndexError::Embed { item: item.id.clone(), source })?;
+        let vector =
+            embedder.compute(text).map_err(|source| IndexError::Embed { item: item.id.clone(), source })?;
         store.put_vector(text, Arc::clone(&vector));
         Ok(vector)
     };

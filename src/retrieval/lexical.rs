@@ -13,7 +13,7 @@ use tantivy::{IndexSettings, Searcher, TantivyDocument, TantivyError, Term};
 
 use super::query::{Query, Speaker};
 use super::terms::{Bag, Terms, Weighed};
-use super::words::Analyzer;
+use super::words::{Analyzer, is_unspaced};
 use crate::knowledge::Item;
 
 /// Memory that building one index may take.
@@ -54,6 +54,8 @@ struct ItemWords {
 pub(super) struct QueryWords {
     /// For each vocabulary.
     each: Vec<Analysed>,
+    /// Whether it is written without spaces.
+    unspaced: bool,
 }
 
 struct Analysed {
@@ -118,7 +120,10 @@ impl Lexical {
 
     /// Analyses a query.
     pub(super) fn analyse(&self, query: &Query) -> QueryWords {
-        QueryWords { each: self.vocabularies.iter().map(|vocabulary| vocabulary.analyse(query)).collect() }
+        QueryWords {
+            each: self.vocabularies.iter().map(|vocabulary| vocabulary.analyse(query)).collect(),
+            unspaced: query.text.chars().any(is_unspaced),
+        }
     }
 
     /// The `count` items that have most in common with the query, best first; equal ones in the order of
@@ -129,7 +134,9 @@ impl Lexical {
             .flat_map(|(field, boost)| {
                 let terms: BTreeSet<(&str, u32)> =
                     query.each.iter().flat_map(|analysed| analysed.of(field == self.words)).collect();
-                terms.into_iter().map(move |(term, factor)| clause(field, term, boost * f32::from_bits(factor)))
+                terms
+                    .into_iter()
+                    .map(move |(term, factor)| clause(field, term, boost * f32::from_bits(factor)))
             })
             .collect();
         if clauses.is_empty() || count == 0 {
@@ -165,10 +172,13 @@ impl Lexical {
         }
     }
 
-    /// Different words that an item and the turn's own text have in common.
-    pub(super) fn common(&self, query: &QueryWords, item: usize) -> usize {
+    /// Whether an item and the turn's own text have more in common than chance brings: two words, or three
+    /// characters of a script that is written without spaces.
+    pub(super) fn more_than_chance(&self, query: &QueryWords, item: usize) -> bool {
         let item = &self.items[item];
-        Terms::common(&query.each[item.vocabulary].own.words, &item.words)
+        let own = &query.each[item.vocabulary].own;
+        let words = Terms::common(&own.words, &item.words);
+        words >= 2 || (words == 1 && query.unspaced && Terms::common(&own.grams, &item.grams) >= 3)
     }
 }
 

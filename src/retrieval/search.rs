@@ -31,6 +31,8 @@ pub struct SearchSettings {
     pub min_lexical_score: f32,
     /// A candidate passes with a score of at least this share of the threshold.
     pub item_share: f32,
+    /// And of at least this share of the best one's.
+    pub best_share: f32,
     /// What is enough where the query names the brand, as a share of the threshold.
     pub named_share: f32,
 }
@@ -47,6 +49,7 @@ impl Default for SearchSettings {
             min_score: 0.35,
             min_lexical_score: 0.3,
             item_share: 0.85,
+            best_share: 0.6,
             named_share: 0.7,
         }
     }
@@ -54,7 +57,7 @@ impl Default for SearchSettings {
 
 /// What the subject of the conversation adds to the order of its items, and to their scores.
 const TOPIC_WEIGHT: f32 = 0.5;
-const TOPIC_SCORE: f32 = 0.1;
+const TOPIC_SCORE: f32 = 0.25;
 /// How strongly the best share of words counts as such, rather than as the best: with 0 the best item by
 /// words always had the full weight, with 1 none but a perfect one.
 const SHARE_POWER: f32 = 0.7;
@@ -64,10 +67,12 @@ const OTHER_LANGUAGE: f32 = 0.9;
 /// Likeness from which two items say the same.
 const DUPLICATE: f32 = 0.97;
 
-/// The vectors of a query: of its own text, and of that text blended with what the user said before.
+/// The vectors of a query.
 #[derive(Debug, Clone)]
 pub struct Vectors {
+    /// Of its own text.
     pub(super) own: Arc<[f32]>,
+    /// Of that text blended with what the user said before.
     pub(super) blended: Option<Arc<[f32]>>,
 }
 
@@ -122,10 +127,19 @@ pub struct Hits {
 
 /// Searches several brands at once. Each brand's own best are among the candidates, with values that can be
 /// compared between brands.
-pub fn search(indexes: &[&Index], query: &Query, vectors: Option<&Vectors>, settings: &SearchSettings) -> Hits {
+pub fn search(
+    indexes: &[&Index],
+    query: &Query,
+    vectors: Option<&Vectors>,
+    settings: &SearchSettings,
+) -> Hits {
     let mut candidates: Vec<Candidate> =
         indexes.iter().flat_map(|index| Look::new(index, query, vectors, settings).candidates()).collect();
     candidates.sort_by(|a, b| b.fused.total_cmp(&a.fused).then_with(|| a.item.id.cmp(&b.item.id)));
+    let best = candidates.iter().map(|candidate| candidate.score).fold(0.0, f32::max);
+    for candidate in &mut candidates {
+        candidate.passes &= candidate.score >= settings.best_share * best;
+    }
     for index in indexes {
         mark_duplicates(&mut candidates, index);
     }
@@ -187,7 +201,8 @@ impl<'a> Look<'a> {
             words: index.lexical.analyse(query),
             settings,
             language,
-            foreign: !settings.model_languages.is_empty() && language.is_some_and(|language| !knows(language)),
+            foreign: !settings.model_languages.is_empty()
+                && language.is_some_and(|language| !knows(language)),
         }
     }
 
@@ -198,6 +213,8 @@ impl<'a> Look<'a> {
         self.found()
             .into_iter()
             .map(|found| Candidate {
+                passes: found.score >= threshold * share,
+                score: found.score,
                 item: Arc::clone(&self.index.items[found.item]),
                 brand: Arc::clone(&self.index.brand),
                 lexical: found.lexical,
@@ -205,10 +222,8 @@ impl<'a> Look<'a> {
                 likeness: found.likeness,
                 topic: found.topic,
                 fused: found.fused,
-                score: found.score,
                 threshold,
                 name_match,
-                passes: found.score >= threshold * share,
                 duplicate_of: None,
             })
             .collect()
@@ -227,11 +242,8 @@ impl<'a> Look<'a> {
         let lexical = &self.index.lexical;
         let own = evened(items.iter().map(|&item| lexical.own(&self.words, item)).collect());
         let all = evened(items.iter().map(|&item| lexical.all(&self.words, item)).collect());
-        let weight = if self.foreign {
-            self.settings.foreign_lexical_weight
-        } else {
-            self.settings.lexical_weight
-        };
+        let weight =
+            if self.foreign { self.settings.foreign_lexical_weight } else { self.settings.lexical_weight };
         let fuse = |words: f32, meaning: Option<f32>| match meaning {
             Some(meaning) => weight * words + (1.0 - weight) * meaning,
             None => words,
@@ -242,6 +254,7 @@ impl<'a> Look<'a> {
             .map(|(item, (own, all))| {
                 let cosine = self.vectors.map(|(dense, vectors)| dense.cosine(item, &vectors.own));
                 let likeness = likeness.get(item).copied();
+                let freshness = topic.freshness;
                 let topic = self.index.subjects.of(&topic, item);
                 let language = self.language_factor(item);
                 // A turn may pass by itself, or as it continues what was said before it.
@@ -253,7 +266,7 @@ impl<'a> Look<'a> {
                     likeness,
                     topic,
                     fused: language * fuse(all, likeness) + TOPIC_WEIGHT * topic,
-                    score: language * own + TOPIC_SCORE * topic,
+                    score: language * own + TOPIC_SCORE * freshness * topic,
                 }
             })
             .collect()
@@ -262,7 +275,7 @@ impl<'a> Look<'a> {
     /// One word in common is chance where words are all there is.
     fn own_words(&self, own: f32, item: usize) -> f32 {
         let chance = self.vectors.is_none()
-            && self.index.lexical.common(&self.words, item) < 2
+            && !self.index.lexical.more_than_chance(&self.words, item)
             && !self.index.names.is_in(&self.query.text);
         if chance { 0.0 } else { own }
     }

@@ -12,8 +12,12 @@ use crate::knowledge::{Body, Item};
 const MIN_FOUND: f32 = 0.5;
 /// Weight from which a subject can be told from talk. A word of one among 600 subjects weighs 6.
 const MIN_WEIGHT: f32 = 3.0;
-/// What a text counts, beside the one after it.
-const DECAY: f32 = 0.95;
+/// Few subjects say little about how telling a word is: it is judged as among at least so many.
+const MIN_SUBJECTS: usize = 100;
+/// What a subject counts, beside one that was named in the next text.
+const DECAY: f32 = 0.9;
+/// How fast all subjects fade while none is named.
+const FADING: f32 = 0.95;
 /// Letters from which a word may be misspelt.
 const FUZZY_LETTERS: usize = 5;
 /// What a misspelt word counts.
@@ -45,8 +49,14 @@ struct Subject {
     items: Vec<u32>,
 }
 
-/// How far each subject is what the conversation is about, from 0 to 1.
-pub(super) type Topic = BTreeMap<u32, f32>;
+/// What a conversation is about.
+#[derive(Debug, Default)]
+pub(super) struct Topic {
+    /// How far each subject is it, from 0 to 1, the one that was named last without a discount.
+    subjects: BTreeMap<u32, f32>,
+    /// How fresh the last naming is: 1 in the turn itself.
+    pub(super) freshness: f32,
+}
 
 impl Subjects {
     /// Finds the subjects of some items.
@@ -63,7 +73,7 @@ impl Subjects {
         let mut subjects = Subjects { of_item: vec![Vec::new(); items.len()], ..Subjects::default() };
         let words: Vec<Vec<Box<str>>> = named.keys().map(|name| telling_words(name)).collect();
         let spread = spread(items, &named, &words);
-        let count = named.len() as f32;
+        let count = named.len().max(MIN_SUBJECTS) as f32;
         for ((name, of), words) in named.iter().zip(words) {
             let number = u32::try_from(subjects.each.len()).unwrap_or(u32::MAX);
             let weights = words
@@ -95,25 +105,30 @@ impl Subjects {
 
     /// What the conversation is about.
     pub(super) fn topic(&self, query: &Query) -> Topic {
-        let mut topic = Topic::new();
+        let mut topic = Topic::default();
         if self.each.is_empty() {
             return topic;
         }
         let texts = query.before.iter().map(|said| &*said.text).chain(std::iter::once(&*query.text));
-        let mut recency = 1.0;
+        let (mut recency, mut freshness) = (1.0, 1.0);
         for text in texts.rev() {
             for (subject, found) in self.named_in(text) {
-                let best = topic.entry(subject).or_default();
+                let best = topic.subjects.entry(subject).or_default();
                 *best = best.max(recency * found);
             }
-            recency *= DECAY;
+            if topic.subjects.is_empty() {
+                freshness *= FADING;
+            } else {
+                topic.freshness = freshness;
+                recency *= DECAY;
+            }
         }
         topic
     }
 
     /// The items of the subjects of a conversation, some of each.
     pub(super) fn items<'a>(&'a self, topic: &'a Topic) -> impl Iterator<Item = usize> + 'a {
-        let mut strongest: Vec<(&u32, &f32)> = topic.iter().collect();
+        let mut strongest: Vec<(&u32, &f32)> = topic.subjects.iter().collect();
         strongest.sort_by(|a, b| b.1.total_cmp(a.1).then(a.0.cmp(b.0)));
         strongest
             .into_iter()
@@ -124,10 +139,8 @@ impl Subjects {
 
     /// How far the conversation is about an item's subjects.
     pub(super) fn of(&self, topic: &Topic, item: usize) -> f32 {
-        if topic.is_empty() {
-            return 0.0;
-        }
-        self.of_item[item].iter().filter_map(|subject| topic.get(subject)).copied().fold(0.0, f32::max)
+        let subjects = self.of_item[item].iter();
+        subjects.filter_map(|subject| topic.subjects.get(subject)).copied().fold(0.0, f32::max)
     }
 
     /// The subjects that a text names, and how surely.
@@ -219,7 +232,7 @@ fn spread(
     let wanted: HashSet<&str> = names.iter().flatten().map(|word| &**word).collect();
     let mut spread: HashMap<Box<str>, u32> = HashMap::new();
     for (of, name) in named.values().zip(names) {
-        let mut held: HashSet<String> = name.iter().map(|word| word.to_string()).collect();
+        let mut held: HashSet<String> = name.iter().map(ToString::to_string).collect();
         for &item in of {
             let item = items[item as usize].as_ref();
             let title = item.title().split_once(": ").map_or(item.title(), |(_, rest)| rest);

@@ -89,7 +89,7 @@ impl Terms {
     pub(super) fn share(&self, query: &Weighed, bag: &Bag) -> f32 {
         let mean = (self.length as f32 / self.texts.max(1) as f32).max(1.0);
         let norm = K1 * (1.0 - B + B * bag.length as f32 / mean);
-        let score: f32 = query
+        let score = query
             .known
             .iter()
             .filter_map(|&(id, weight)| {
@@ -97,7 +97,7 @@ impl Terms {
                 let count = f32::from(bag.counts[at].1);
                 Some(weight * count * (K1 + 1.0) / (count + norm))
             })
-            .sum();
+            .fold(0.0, |sum, value| sum + value);
         score / query.attainable.max(f32::MIN_POSITIVE)
     }
 

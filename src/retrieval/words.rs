@@ -151,7 +151,8 @@ const UNSPACED: &[Range<u32>] = &[
     0x2_0000..0x3_2000,
 ];
 
-fn is_unspaced(character: char) -> bool {
+/// Whether a character is of such a script.
+pub(super) fn is_unspaced(character: char) -> bool {
     character >= '\u{0e00}' && UNSPACED.iter().any(|range| range.contains(&u32::from(character)))
 }
 

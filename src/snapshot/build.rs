@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::document::Problem;
 use crate::inject::{Placement, Prepared, Recipe, TokenCounter, Tokenizer, load_recipes};
 use crate::knowledge::{Brand, Item, Limits, load};
-use crate::retrieval::{Embedder, Index, NameMatcher, SearchSettings, VectorStore};
+use crate::retrieval::{Calibration, Embedder, Index, NameMatcher, SearchSettings, VectorStore};
 
 /// Where a snapshot is built from.
 #[derive(Debug, Clone)]
@@ -49,6 +49,16 @@ pub struct ServedBrand {
 impl ServedBrand {
     pub(super) fn is_empty(&self) -> bool {
         self.prepared.is_empty()
+    }
+
+    /// What the gate was calibrated with.
+    pub fn calibration(&self) -> &Calibration {
+        self.index.calibration()
+    }
+
+    /// The threshold of the gate for a question in a language that the model knows.
+    pub fn threshold(&self, settings: &SearchSettings) -> f32 {
+        self.index.threshold(settings)
     }
 
     /// Number of items that may be told now.
@@ -196,10 +206,12 @@ impl Builder {
     ) -> Result<(ServedBrand, usize), Problem> {
         let folder = || self.settings.knowledge.join(&brand.id);
         let (index, embedded) =
-            Index::build(brand, now, store, self.embedder.as_deref(), &self.search, progress).map_err(|error| {
-                Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
-                    .hint("check the embedding model named by retrieval.model")
-            })?;
+            Index::build(brand, now, store, self.embedder.as_deref(), &self.search, progress).map_err(
+                |error| {
+                    Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
+                        .hint("check the embedding model named by retrieval.model")
+                },
+            )?;
         let mut prepared = HashMap::new();
         for item in valid(brand, now) {
             let rendered = Prepared::new(recipe, Arc::clone(item), |text| counter.count(store, text))

@@ -52,7 +52,13 @@ fn help_teaches_and_wrong_arguments_are_exit_code_2() {
 #[test]
 fn check_reports_all_problems_at_once_with_their_places() {
     let site = site();
-    assert_eq!(output(site.folder.path(), &["check"]), (0, "sound\n".to_owned(), String::new()));
+    let (code, stdout, stderr) = output(site.folder.path(), &["check"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stdout.ends_with("sound\n") && stdout.starts_with("acme: 4 items; a question must score 0.3"),
+        "{stdout}"
+    );
+    assert!(stderr.starts_with("foreword: only words are compared"), "{stderr}");
     site.write(
         "foreword.toml",
         "[retrieval]\nmodel = \"off\"\ndeadlin = \"5s\"\nqueue = 0\n[serve]\nlisten = \"x\"\n",

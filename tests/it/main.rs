@@ -8,7 +8,9 @@
 )]
 
 mod commands;
+mod dialogue;
 mod embedding;
+mod evaluate;
 mod faults;
 mod golden;
 mod invariants;

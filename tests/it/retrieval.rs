@@ -157,7 +157,7 @@ fn t9_off_topic_questions_get_nothing_and_no_threshold_is_zero() {
     for threshold in
         [settings.min_score, settings.min_lexical_score, settings.item_share, settings.named_share]
     {
-        assert!(threshold >= 0.3 && threshold < 1.0, "{settings:?}");
+        assert!((0.3..1.0).contains(&threshold), "{settings:?}");
     }
     let repository = repository();
     for question in OFF_TOPIC {
@@ -345,7 +345,8 @@ fn a_vector_that_is_none_finds_nothing() {
         assert!(hits.candidates.iter().all(|candidate| !candidate.passes), "{number}");
     }
     // One of another dimension counts as none.
-    let other = search(&indexes, &question, Some(&Vectors::alone([1.0; 3].into())), &SearchSettings::default());
+    let other =
+        search(&indexes, &question, Some(&Vectors::alone([1.0; 3].into())), &SearchSettings::default());
     let without = search(&indexes, &question, None, &SearchSettings::default());
     assert_eq!((ranking(&other), other.gate), (ranking(&without), without.gate));
 }

@@ -11,6 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("chat", &[]),
     ("knowledge", &["document"]),
     ("retrieval", &["knowledge"]),
+    ("evaluate", &["document", "knowledge", "retrieval"]),
     ("inject", &["document", "chat", "knowledge"]),
     ("snapshot", &["metrics", "document", "chat", "knowledge", "retrieval", "inject"]),
     ("tap", &["chat", "metrics"]),
@@ -23,7 +24,21 @@ const ROOMS: &[(&str, &[&str])] = &[
         "app",
         &["document", "metrics", "retrieval", "snapshot", "upstream", "server", "proxy", "config", "admin"],
     ),
-    ("cli", &["document", "chat", "knowledge", "retrieval", "inject", "snapshot", "config", "server", "app"]),
+    (
+        "cli",
+        &[
+            "document",
+            "chat",
+            "knowledge",
+            "retrieval",
+            "evaluate",
+            "inject",
+            "snapshot",
+            "config",
+            "server",
+            "app",
+        ],
+    ),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -81,7 +81,8 @@ pub fn index(brand: &Brand, embedder: Option<&Embedder>) -> Index {
 
 /// Indexes a brand with what `store` knows; also returns how many items had to be embedded.
 pub fn index_with(brand: &Brand, store: &mut VectorStore, embedder: Option<&Embedder>) -> (Index, usize) {
-    Index::build(brand, Timestamp::UNIX_EPOCH, store, embedder, &SearchSettings::default(), &mut |_, _| {}).unwrap()
+    Index::build(brand, Timestamp::UNIX_EPOCH, store, embedder, &SearchSettings::default(), &mut |_, _| {})
+        .unwrap()
 }
 
 /// The repository's own knowledge, indexed with vectors and without.
