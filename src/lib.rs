@@ -18,6 +18,8 @@ pub mod snapshot;
 
 pub mod tap;
 
+pub mod keys;
+
 pub mod upstream;
 
 pub mod server;

@@ -49,6 +49,12 @@ pub enum Command {
     Explain(Explain),
     /// Measure retrieval on labelled queries (BEIR layout) or judge rankings (TREC runs).
     Evaluate(Evaluate),
+    /// Make keys for clients.
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Write a commented configuration, an example brand and the standard recipes into a new folder.
     Init(Init),
 }
@@ -120,6 +126,33 @@ pub struct Evaluate {
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `foreword key`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key, print it once, and append its hash to the file of keys.
+    New(NewKeyArguments),
+}
+
+/// `foreword key new`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Try it:\n  foreword key new --name shop-bot --brand acme --requests-per-minute 120\n  FOREWORD_SERVER__KEYS=keys.toml foreword serve\nClients send it as their API key, or in the header x-foreword-key where the API key is the upstream's."
+)]
+pub struct NewKeyArguments {
+    /// What the client is called in logs.
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+    /// A brand that the client may see, by id; may be repeated. Without, it sees what a request without a key would.
+    #[arg(long = "brand", value_name = "BRAND")]
+    pub brands: Vec<String>,
+    /// Most requests a minute.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub requests_per_minute: Option<u32>,
+    /// The file of keys.
+    #[arg(long, value_name = "FILE", default_value = "keys.toml")]
+    pub file: PathBuf,
 }
 
 /// `foreword init`

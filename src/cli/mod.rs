@@ -6,6 +6,7 @@ mod evaluate;
 mod explain;
 mod explain_json;
 mod init;
+mod key;
 mod log;
 mod print;
 mod serve;
@@ -13,7 +14,7 @@ mod serve;
 use clap::Parser;
 
 pub use arguments::Arguments;
-use arguments::Command;
+use arguments::{Command, KeyCommand};
 
 /// What a command ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub fn run() -> Exit {
         Command::Check => check::run(&arguments.common),
         Command::Evaluate(evaluate) => evaluate::run(&arguments.common, evaluate),
         Command::Explain(explain) => explain::run(&arguments.common, explain),
+        Command::Key { command: KeyCommand::New(new) } => key::new(new),
         Command::Init(init) => init::run(init),
     }
 }

@@ -4,6 +4,7 @@
 /// Every key, as `section.key`.
 pub const KEYS: &[&str] = &[
     "server.listen",
+    "server.keys",
     "server.allow_unauthenticated",
     "server.workers",
     "server.max_requests",

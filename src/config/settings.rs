@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -9,6 +10,7 @@ use http::HeaderValue;
 use super::reader::Reader;
 use crate::document::Problem;
 use crate::inject::{Budget, Tokenizer};
+use crate::keys::{KeyRing, read_keys};
 use crate::knowledge::Limits;
 use crate::proxy::{ProxySettings, RouteSettings};
 use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
@@ -114,7 +116,8 @@ pub fn load(file: &Path, optional: bool, overrides: &Overrides) -> (Option<Setti
 fn resolve(reader: &mut Reader) -> Settings {
     let upstream = upstream(reader);
     let operator_key = upstream.as_ref().is_some_and(|upstream| upstream.authorization.is_some());
-    let listen = listen(reader);
+    let keys = keys(reader);
+    let listen = listen(reader, keys.is_some());
     let snapshot = snapshot(reader);
     Settings {
         listen,
@@ -132,6 +135,7 @@ fn resolve(reader: &mut Reader) -> Settings {
             body_timeout: reader.duration("server.body_timeout", Duration::from_secs(60)),
             max_body_bytes: count(reader, "injection.max_body_bytes", 8 << 20, 1 << 10..=1 << 30),
             headers: reader.flag("injection.headers", true),
+            keys,
             route: RouteSettings {
                 brand_header: reader.flag("knowledge.brand_header", false),
                 allowed_paths: allowed_paths(reader, operator_key),
@@ -169,14 +173,28 @@ fn resolve(reader: &mut Reader) -> Settings {
     }
 }
 
-fn listen(reader: &mut Reader) -> SocketAddr {
+/// The keys of clients, where the configuration names a file of them.
+fn keys(reader: &mut Reader) -> Option<Arc<KeyRing>> {
+    reader.text("server.keys")?;
+    let file = reader.path("server.keys", "");
+    match read_keys(&file) {
+        Ok(keys) => Some(Arc::new(keys)),
+        Err(problems) => {
+            reader.problems.extend(problems);
+            None
+        }
+    }
+}
+
+fn listen(reader: &mut Reader, has_keys: bool) -> SocketAddr {
     let address: SocketAddr =
         reader.parsed("server.listen", ([127, 0, 0, 1], 8080).into(), "an address such as 127.0.0.1:8080");
-    if !address.ip().is_loopback() && !reader.flag("server.allow_unauthenticated", false) {
+    if !address.ip().is_loopback() && !has_keys && !reader.flag("server.allow_unauthenticated", false) {
         reader.problem(
             "server.listen",
-            "is reachable from other machines, and foreword does not authenticate clients: put it behind \
-             something that does, and set server.allow_unauthenticated = true, or listen on 127.0.0.1",
+            "is reachable from other machines, and everybody may call: make keys with `foreword key new` and name \
+             their file with server.keys, or put foreword behind something that checks who calls and set \
+             server.allow_unauthenticated = true, or listen on 127.0.0.1",
         );
     }
     address

@@ -1,5 +1,7 @@
 //! What the proxy answers for itself, and when.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use crate::upstream::{BodyError, UpstreamError};
@@ -19,6 +21,12 @@ pub enum ProxyError {
     /// The path is not among those that may be reached with the operator's key.
     #[error("refusing a path outside of upstream.allowed_paths")]
     PathNotAllowed,
+    /// No key, or none that is known.
+    #[error("refusing a request without a known key")]
+    Unauthenticated,
+    /// More requests than the key's rate.
+    #[error("more requests than the key's rate allows")]
+    RateLimited(Duration),
     /// As many requests as allowed are running.
     #[error("too many requests at once")]
     Busy,
@@ -34,6 +42,8 @@ impl ProxyError {
             ProxyError::ClientBody(BodyError::Silent(_)) => StatusCode::REQUEST_TIMEOUT,
             ProxyError::ClientBody(BodyError::Broken(_)) => StatusCode::BAD_REQUEST,
             ProxyError::PathNotAllowed => StatusCode::FORBIDDEN,
+            ProxyError::Unauthenticated => StatusCode::UNAUTHORIZED,
+            ProxyError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             ProxyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -48,6 +58,8 @@ impl ProxyError {
             ProxyError::ClientBody(BodyError::Silent(_)) => "request_body_timeout",
             ProxyError::ClientBody(BodyError::Broken(_)) => "request_body_broken",
             ProxyError::PathNotAllowed => "path_not_allowed",
+            ProxyError::Unauthenticated => "invalid_api_key",
+            ProxyError::RateLimited(_) => "rate_limit_exceeded",
             ProxyError::Busy => "too_many_requests_at_once",
         }
     }
@@ -73,6 +85,12 @@ impl ProxyError {
             ProxyError::ClientBody(BodyError::Broken(_)) => "The request body broke off or is badly framed.",
             ProxyError::PathNotAllowed => {
                 "This path may not be used with the key that foreword holds (upstream.allowed_paths)."
+            }
+            ProxyError::Unauthenticated => {
+                "foreword knows no such key. Send one that its operator gave you, as API key or in x-foreword-key."
+            }
+            ProxyError::RateLimited(_) => {
+                "This key's rate of requests is used up (requests_per_minute). Try again after the time in Retry-After."
             }
             ProxyError::Busy => {
                 "foreword is handling as many requests as it may (server.max_requests). Try again shortly."

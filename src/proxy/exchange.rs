@@ -1,13 +1,14 @@
 //! The record of one request. It lives exactly as long as the request does: what it holds is free again
 //! when the last byte of the answer has left or the client has gone.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::inject::Decision;
+use crate::keys::Client;
 use crate::metrics::Route;
 
 /// What is known of a request so far. Each layer writes its own field once.
@@ -19,6 +20,8 @@ pub struct Exchange {
     pub started: Instant,
     /// The place that the request takes under the limit of requests at once.
     pub permit: OnceLock<OwnedSemaphorePermit>,
+    /// Whose key it came with.
+    pub client: OnceLock<Arc<Client>>,
     /// Chat or not.
     pub route: OnceLock<Route>,
     /// The decision about a chat request.
@@ -36,6 +39,7 @@ impl Exchange {
             receipt: Uuid::now_v7(),
             started: Instant::now(),
             permit: OnceLock::new(),
+            client: OnceLock::new(),
             route: OnceLock::new(),
             decision: OnceLock::new(),
             planning: OnceLock::new(),

@@ -2,6 +2,7 @@
 //!
 //! Read [`stack`] first: it is the list.
 
+mod authenticate;
 mod body;
 mod call;
 mod error;

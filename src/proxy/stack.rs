@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tower::ServiceBuilder;
 
+use super::authenticate::{Authenticate, AuthenticateLayer};
 use super::forward::Forward;
 use super::guard::GuardLayer;
 use super::inject::{Inject, InjectLayer, InjectSettings};
@@ -12,6 +13,7 @@ use super::limit::{Limit, LimitLayer};
 use super::observe::{Observe, ObserveLayer};
 use super::refuse::{Refuse, RefuseLayer};
 use super::route::{Route, RouteLayer, RouteSettings};
+use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::proxy::guard::Guard;
 use crate::snapshot::Planner;
@@ -28,12 +30,14 @@ pub struct ProxySettings {
     pub max_body_bytes: usize,
     /// Whether chat responses say what was added.
     pub headers: bool,
+    /// Who may call; `None`: everybody.
+    pub keys: Option<Arc<KeyRing>>,
     /// Paths and brands.
     pub route: RouteSettings,
 }
 
 /// The whole request path as one service.
-pub type Stack = Observe<Refuse<Guard<Limit<Route<Inject<Forward>>>>>>;
+pub type Stack = Observe<Refuse<Guard<Authenticate<Limit<Route<Inject<Forward>>>>>>>;
 
 /// Builds the request path.
 pub fn stack(
@@ -50,6 +54,8 @@ pub fn stack(
         .layer(RefuseLayer::new(Arc::clone(&metrics)))
         // Targets that could mean another host or path to the upstream are refused before anything reads them.
         .layer(GuardLayer)
+        // Before anything is spent on it.
+        .layer(AuthenticateLayer::new(settings.keys.clone()))
         // Inside of observing, so that what it turns away is counted.
         .layer(LimitLayer::new(settings.max_requests))
         // Path to brand, dialect and upstream path.

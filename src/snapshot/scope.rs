@@ -1,5 +1,7 @@
 //! Whose items a request may see.
 
+use std::sync::Arc;
+
 use super::build::Snapshot;
 use crate::inject::SkipReason;
 
@@ -10,6 +12,20 @@ pub enum BrandChoice {
     Default,
     /// The one that the path or a header names.
     Named(String),
+    /// Those of a client's key.
+    Listed(Arc<[String]>),
+}
+
+impl BrandChoice {
+    /// The choice of a client who may see these brands alone. Another brand is to it as one that is not there.
+    #[must_use]
+    pub fn within(self, brands: &Arc<[String]>) -> BrandChoice {
+        match self {
+            BrandChoice::Named(name) if brands.contains(&name) => BrandChoice::Named(name),
+            BrandChoice::Default | BrandChoice::Listed(_) => BrandChoice::Listed(Arc::clone(brands)),
+            BrandChoice::Named(_) => BrandChoice::Listed(Arc::new([])),
+        }
+    }
 }
 
 /// The brands of one request, as positions in a snapshot, ascending.
@@ -25,6 +41,14 @@ impl Snapshot {
             BrandChoice::Default => self.default_brands.clone(),
             BrandChoice::Named(name) => {
                 vec![self.brands.iter().position(|brand| brand.id == *name).ok_or(SkipReason::UnknownBrand)?]
+            }
+            BrandChoice::Listed(names) => {
+                let listed: Vec<usize> =
+                    (0..self.brands.len()).filter(|&brand| names.contains(&self.brands[brand].id)).collect();
+                if listed.is_empty() {
+                    return Err(SkipReason::UnknownBrand);
+                }
+                listed
             }
         };
         if brands.iter().all(|&brand| self.brands[brand].is_empty()) {

@@ -14,6 +14,7 @@ mod evaluate;
 mod faults;
 mod golden;
 mod invariants;
+mod keys;
 mod knowledge;
 mod operators;
 mod protocols;

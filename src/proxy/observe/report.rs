@@ -79,6 +79,7 @@ impl Report {
             target: "foreword::access",
             receipt = %self.exchange.receipt,
             request_id = self.request_id,
+            client = self.exchange.client.get().map(|client| &*client.name),
             method = %self.method,
             path = self.path,
             status = self.status,

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response};
 use tower::{Layer, Service};
 
@@ -77,8 +77,18 @@ fn answer(error: &ProxyError) -> Response<Answer> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("x-foreword-error", HeaderValue::from_static(error.code()));
-    if matches!(error, ProxyError::Busy) {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    match error {
+        ProxyError::Busy => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        // Whole seconds, and never sooner than it helps.
+        ProxyError::RateLimited(wait) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        }
+        ProxyError::Unauthenticated => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        _ => {}
     }
     response
 }

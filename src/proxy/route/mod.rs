@@ -89,6 +89,10 @@ where
             .map(str::to_owned)
             .or_else(header_brand)
             .map_or(BrandChoice::Default, BrandChoice::Named);
+        let brand = match call.exchange.client.get() {
+            Some(client) if !client.brands.is_empty() => brand.within(&client.brands),
+            _ => brand,
+        };
         let opted_out = call
             .parts
             .headers
