@@ -15,7 +15,7 @@ use crate::document::Problem;
 use crate::metrics::{Gauges, Metrics};
 use crate::proxy::stack;
 use crate::retrieval::{Embedder, ModelSource, OpenError, Pool};
-use crate::server::{Drained, serve};
+use crate::server::{CertificateError, Drained, Tls, serve};
 use crate::snapshot::{Builder, Planner, Reloader, watch as watch_files};
 use crate::upstream::{TlsError, Upstream};
 
@@ -34,6 +34,9 @@ pub enum StartError {
     /// TLS.
     #[error("the upstream's TLS cannot be set up")]
     Tls(#[from] TlsError),
+    /// The certificate for clients.
+    #[error("clients cannot be served over TLS")]
+    Certificate(#[from] CertificateError),
     /// The signals that stop a process cannot be received.
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
@@ -103,6 +106,7 @@ pub struct Bound {
     core: Core,
     settings: Settings,
     upstream: Upstream,
+    tls: Option<Tls>,
     listener: TcpListener,
     admin: TcpListener,
 }
@@ -119,9 +123,10 @@ pub struct Addresses {
 /// Sets up the upstream and takes the sockets.
 pub async fn bind(settings: Settings, core: Core) -> Result<Bound, StartError> {
     let upstream = Upstream::new(settings.upstream.clone().ok_or(StartError::NoUpstream)?)?;
+    let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let listener = listen(settings.listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    Ok(Bound { core, settings, upstream, listener, admin })
+    Ok(Bound { core, settings, upstream, tls, listener, admin })
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -138,6 +143,11 @@ impl Bound {
         }
     }
 
+    /// Whether clients are served over TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// The loaded core.
     pub fn core(&self) -> &Core {
         &self.core
@@ -145,13 +155,19 @@ impl Bound {
 
     /// Serves until `shutdown` is done, then lets running requests end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Drained {
-        let Bound { core, settings, upstream, listener, admin } = self;
+        let Bound { core, settings, upstream, tls, listener, admin } = self;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(async move {
             shutdown.await;
             stop.send_replace(true);
         });
         let files = tokio::spawn(watch_files(Arc::clone(&core.reloader), settings.watch));
+        let following = tls.clone();
+        let certificate = tokio::spawn(async move {
+            if let Some(tls) = following {
+                tls.follow().await;
+            }
+        });
         let service = stack(&settings.proxy, upstream, Arc::clone(&core.planner), Arc::clone(&core.metrics));
         let operators = admin::router(Arc::clone(&core.planner), Arc::clone(&core.metrics));
         // Health and metrics stay reachable while running requests end.
@@ -159,6 +175,7 @@ impl Bound {
         let admin_task = tokio::spawn(serve(
             admin,
             operators,
+            None,
             settings.connection,
             admin_gauges,
             std::future::pending(),
@@ -167,6 +184,7 @@ impl Bound {
         let drained = serve(
             listener,
             service,
+            tls,
             settings.connection,
             core.metrics.gauges.clone(),
             until_set(stopped),
@@ -174,6 +192,7 @@ impl Bound {
         )
         .await;
         files.abort();
+        certificate.abort();
         admin_task.abort();
         drained
     }

@@ -109,7 +109,7 @@ fn progress() -> impl FnMut(usize, usize) {
     move |done, all| {
         if told.elapsed() >= Duration::from_secs(1) {
             told = Instant::now();
-            err(&format!("embedding: {done} of {all} items\n"));
+            err(&format!("embedding: {done} of {all} texts\n"));
         }
     }
 }
@@ -125,17 +125,18 @@ fn banner(bound: &Bound, upstream: &str) -> String {
         Ok(name) => name.clone(),
         Err(reason) => format!("none, so that only words are compared ({reason})"),
     };
+    let scheme = if bound.is_encrypted() { "https" } else { "http" };
     format!(
         "foreword {version}\n\
-         \x20 listening on http://{proxy}\n\
+         \x20 listening on {scheme}://{proxy}\n\
          \x20 forwarding to {upstream}\n\
          \x20 admin on http://{admin} (/healthz, /readyz, /metrics)\n\
          \x20 brands: {brands}\n\
          \x20 recipe: {recipe} (of {recipes})\n\
          \x20 embedding model: {model}\n\
          \x20 ready in {ms} ms, {embedded} items embedded anew\n\
-         Point your chatbot's base URL at http://{proxy}/v1, or try:\n\
-         \x20 curl -i http://{proxy}/v1/chat/completions -H 'content-type: application/json' \\\n\
+         Point your chatbot's base URL at {scheme}://{proxy}/v1, or try:\n\
+         \x20 curl -i {scheme}://{proxy}/v1/chat/completions -H 'content-type: application/json' \\\n\
          \x20   -d '{{\"model\":\"NAME\",\"messages\":[{{\"role\":\"user\",\"content\":\"Your question\"}}]}}'\n\
          Stop with Ctrl-C.\n",
         version = env!("CARGO_PKG_VERSION"),

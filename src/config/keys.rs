@@ -5,6 +5,8 @@
 pub const KEYS: &[&str] = &[
     "server.listen",
     "server.keys",
+    "server.tls_certificate",
+    "server.tls_key",
     "server.allow_unauthenticated",
     "server.workers",
     "server.max_requests",

@@ -14,7 +14,7 @@ use crate::keys::{KeyRing, read_keys};
 use crate::knowledge::Limits;
 use crate::proxy::{ProxySettings, RouteSettings};
 use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
-use crate::server::ConnectionSettings;
+use crate::server::{ConnectionSettings, TlsSettings};
 use crate::snapshot::{PlannerSettings, SnapshotSettings, WatchMode};
 use crate::upstream::{Address, UpstreamSettings};
 
@@ -56,6 +56,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where operators are.
     pub admin_listen: SocketAddr,
+    /// TLS towards clients.
+    pub tls: Option<TlsSettings>,
     /// Worker threads.
     pub workers: usize,
     /// How long running requests may go on at shutdown.
@@ -122,6 +124,7 @@ fn resolve(reader: &mut Reader) -> Settings {
     Settings {
         listen,
         admin_listen: admin_listen(reader),
+        tls: tls(reader),
         workers: count(reader, "server.workers", available_workers(), 1..=256),
         drain: reader.duration("server.drain_timeout", Duration::from_secs(30)),
         connection: ConnectionSettings {
@@ -181,6 +184,22 @@ fn keys(reader: &mut Reader) -> Option<Arc<KeyRing>> {
         Ok(keys) => Some(Arc::new(keys)),
         Err(problems) => {
             reader.problems.extend(problems);
+            None
+        }
+    }
+}
+
+/// TLS towards clients, where the configuration names certificate and key.
+fn tls(reader: &mut Reader) -> Option<TlsSettings> {
+    let [certificate, key] = ["server.tls_certificate", "server.tls_key"].map(|key| (key, reader.text(key)));
+    match (certificate, key) {
+        ((_, None), (_, None)) => None,
+        ((_, Some(_)), (_, Some(_))) => Some(TlsSettings {
+            certificate: reader.path("server.tls_certificate", ""),
+            key: reader.path("server.tls_key", ""),
+        }),
+        ((missing, None), (given, _)) | ((given, _), (missing, None)) => {
+            reader.problem(given, &format!("needs {missing} beside it: name both files, or neither"));
             None
         }
     }

@@ -11,7 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::Watcher;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
 /// Limits of a connection.
@@ -28,12 +28,13 @@ pub struct ConnectionSettings {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve_connection<S, B>(
-    stream: TcpStream,
+pub(super) async fn serve_connection<I, S, B>(
+    stream: I,
     service: S,
     settings: ConnectionSettings,
     shutdown: Watcher,
 ) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::Service;
 
 use super::connection::{ConnectionSettings, serve_connection};
+use super::tls::Tls;
 use crate::metrics::Gauges;
 
 /// How serving ended.
@@ -27,6 +28,7 @@ pub struct Drained {
 pub async fn serve<S, B>(
     listener: TcpListener,
     service: S,
+    tls: Option<Tls>,
     settings: ConnectionSettings,
     gauges: Gauges,
     shutdown: impl Future<Output = ()>,
@@ -50,8 +52,17 @@ where
         let watcher = graceful.watcher();
         let open = gauges.connections.clone();
         open.inc();
+        let tls = tls.clone();
         tokio::spawn(async move {
-            serve_connection(stream, service, settings, watcher).await;
+            match tls {
+                None => serve_connection(stream, service, settings, watcher).await,
+                // A client that never shakes hands is like one that never sends a request.
+                Some(tls) => match tokio::time::timeout(settings.header_timeout, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => serve_connection(stream, service, settings, watcher).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "the TLS handshake failed"),
+                    Err(_) => tracing::debug!("connection closed: no TLS handshake in time"),
+                },
+            }
             open.dec();
         });
     }

@@ -2,6 +2,8 @@
 
 mod connection;
 mod listen;
+mod tls;
 
 pub use connection::ConnectionSettings;
 pub use listen::{Drained, serve};
+pub use tls::{CertificateError, Tls, TlsSettings};

@@ -24,5 +24,6 @@ mod retrieval;
 mod retrieval_pool;
 mod support;
 mod tidy;
+mod tls;
 mod vector_store;
 mod wire;
