@@ -1,5 +1,6 @@
 //! `foreword evaluate`: how good retrieval is on labelled queries.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -142,6 +143,7 @@ fn look_up(common: &Common, collection: &Collection, negatives: &[Asked]) -> Res
         err(&format!("foreword: only words are compared: {reason}\n"));
     }
     let indexes = build(common, &settings, collection, embedder.as_deref())?;
+    tell_absent(collection, &indexes);
     let search = SearchSettings { depth: DEPTH, ..settings.search };
     let searcher =
         Searcher { indexes: indexes.iter().collect(), embedder: embedder.as_deref(), settings: search };
@@ -229,6 +231,19 @@ fn build(
         err(&format!("foreword: the vectors are not kept: {}: {error}\n", file.display()));
     }
     Ok(indexes)
+}
+
+/// Says where the judgements name relevant items that are not there: they count as never found.
+fn tell_absent(collection: &Collection, indexes: &[Index]) {
+    let judged = collection.qrels.values().flatten().filter(|(_, grade)| **grade > 0).map(|(item, _)| item);
+    let absent: BTreeSet<&String> =
+        judged.filter(|item| !indexes.iter().any(|index| index.holds(item))).collect();
+    if let Some(first) = absent.first() {
+        err(&format!(
+            "foreword: {} relevant items of the judgements are not among the items, for instance {first}: they count as not found\n",
+            absent.len()
+        ));
+    }
 }
 
 /// A line that is written over, on a terminal only.

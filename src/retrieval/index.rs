@@ -103,6 +103,11 @@ impl Index {
         self.items.len()
     }
 
+    /// Whether an item with this id is there.
+    pub fn holds(&self, id: &str) -> bool {
+        self.place(id).is_some()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()

@@ -124,6 +124,12 @@ fn a_collection_is_searched_as_turns_are() {
     assert_eq!(document["rankings"]["fused"]["mrr"], 1.0, "{document}");
     assert_eq!((&document["gate"]["negatives"], &document["gate"]["passed"]), (&2.into(), &2.into()));
     assert_eq!(document["worst"].as_array().map(Vec::len), Some(1));
+    assert!(stderr.is_empty(), "{stderr}");
+    site.write("gone/corpus.jsonl", CORPUS);
+    site.write("gone/queries.jsonl", "{\"_id\":\"q\",\"text\":\"When does it open?\"}\n");
+    site.write("gone/qrels.tsv", "q\thours\t1\nq\tburnt\t1\n");
+    let (code, _, stderr) = evaluate(&site, &["gone"]);
+    assert!(code == 0 && stderr.contains("1 relevant items") && stderr.contains("burnt"), "{stderr}");
     // The runs that were written, judged again, and one that is worse.
     site.write("reversed.run", "q1 Q0 steel 1 2 x\nq1 Q0 hours 2 1 x\nq2 Q0 hours 1 1 x\n");
     let (code, stdout, _) = evaluate(&site, &["set", "--run", "reversed.run", "--run", "runs/fused.run"]);
