@@ -20,6 +20,8 @@ pub mod tap;
 
 pub mod upstream;
 
+pub mod measure;
+
 pub mod server;
 
 pub mod proxy;

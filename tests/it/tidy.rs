@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("snapshot", &["metrics", "document", "chat", "knowledge", "retrieval", "inject"]),
     ("tap", &["chat", "metrics"]),
     ("upstream", &["metrics"]),
+    ("measure", &[]),
     ("server", &["metrics"]),
     ("proxy", &["chat", "inject", "snapshot", "tap", "upstream", "metrics"]),
     ("config", &["document", "knowledge", "retrieval", "inject", "snapshot", "upstream", "server", "proxy"]),
