@@ -7,7 +7,8 @@
 mod worlds;
 
 use foreword::measure::statistics::{
-    self as st, Calibration, Cluster, Decision, EProcess, Estimate, Paired, StatisticsError, Tally,
+    self as st, Calibration, Cluster, Decision, EProcess, Estimate, Paired, Resampling, StatisticsError,
+    Tally,
 };
 use worlds::{Baseline, Chance, Effect, LEVEL, World};
 
@@ -22,6 +23,7 @@ fn main() {
     rates(experiments);
     lifts(experiments);
     corrections(experiments);
+    shares_of_voice(experiments / 10);
     alarms(experiments);
     early_stops(experiments);
 }
@@ -163,6 +165,37 @@ fn labelled(chance: &mut Chance) -> Calibration {
         false_negatives: hits.silent,
         true_negatives: alarms.silent,
         false_positives: alarms.mentions,
+    }
+}
+
+/// The treated arm's part of all mentions: a ratio of sums, for which only resampling gives an interval.
+fn shares_of_voice(experiments: u32) {
+    println!("\nratio of sums, 95 %: coverage (width) | BCa bootstrap");
+    for world in cells() {
+        let world = World { effect: Effect::Raises(0.5), ..world };
+        let treated = world.rate() + world.lift();
+        let truth = treated / (treated + world.rate());
+        let share = |sample: &[&Paired]| {
+            let sum = |arm: fn(&Paired) -> f64| sample.iter().map(|pair| arm(pair)).sum::<f64>();
+            let (own, other) = (sum(|pair| pair.treated.rate), sum(|pair| pair.baseline.rate));
+            (own + other > 0.0).then(|| own / (own + other))
+        };
+        let resampling = Resampling { resamples: 1_000, seed: 2 };
+        let mut refused = 0;
+        let (mut held, mut width, mut chance) = (0, 0.0, Chance::new(9));
+        for _ in 0..experiments {
+            let pairs = st::pairs(&world.questions(&mut chance).0);
+            match st::bca_bootstrap(&pairs, share, LEVEL, resampling) {
+                Ok(estimate) => {
+                    held += u32::from(estimate.interval.contains(truth));
+                    width += estimate.interval.width();
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        let given = f64::from((experiments - refused).max(1));
+        let covered = 100.0 * f64::from(held) / given;
+        println!("{:24} {covered:5.1} ({:.3}), refused {refused}", label(&world), width / given);
     }
 }
 

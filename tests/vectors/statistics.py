@@ -261,7 +261,8 @@ def bootstrap_case():
     delta = jack.mean() - jack
     a = (delta**3).sum() / (6 * (delta**2).sum() ** 1.5)
     at = lambda z: float(np.quantile(values, stats.norm.cdf(z0 + (z0 + z) / (1 - a * (z0 + z)))))
-    return {"top": top, "bottom": bottom, "point": point, "lower": at(stats.norm.ppf(0.025)), "upper": at(stats.norm.ppf(0.975)), "se": float(values.std())}
+    wide = stats.t.ppf(0.975, 6) * math.sqrt(7 / 6)
+    return {"top": top, "bottom": bottom, "point": point, "lower": at(-wide), "upper": at(wide), "se": float(values.std())}
 
 
 def quantiles():

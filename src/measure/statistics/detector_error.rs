@@ -60,7 +60,7 @@ fn bounded((point, interval): (f64, Interval)) -> Bounded {
 /// The mention rate that a faultless detector would show (Rogan and Gladen 1978, American Journal of
 /// Epidemiology 107): θ = (p + Sp - 1)/(Se + Sp - 1), cut at 0 and 1. The interval carries the uncertainty
 /// of the answers and of the labels (as Lee et al., arXiv 2511.21140, ask): its bounds are the θ at which
-/// the MOVER bound of p - θ·Se - (1-θ)·(1-Sp) is zero, from the bounds of p as in [`super::rate`] and Wilson's
+/// the MOVER bound of p - θ·Se - (1-θ)·(1-Sp) is zero, from the bounds of p as in [`super::rate()`] and Wilson's
 /// of Se and Sp.
 ///
 /// # Errors
@@ -86,7 +86,7 @@ pub fn corrected_rate(
 
 /// The lift that a faultless detector would show, for a detector that errs alike in both arms:
 /// Δ/(Se + Sp - 1). False alarms cancel in a difference; what is missed and mistaken shrinks it. Bounds by
-/// MOVER for a ratio from those of [`super::lift`] and of Se + Sp - 1, cut at -1 and 1.
+/// MOVER for a ratio from those of [`super::lift()`] and of Se + Sp - 1, cut at -1 and 1.
 ///
 /// # Errors
 /// As [`corrected_rate`].

@@ -12,7 +12,7 @@ use super::sample::Paired;
 ///
 /// L = Δ - √((p₁-l₁)² - 2r(p₁-l₁)(u₀-p₀) + (u₀-p₀)²), U = Δ + √((u₁-p₁)² - 2r(u₁-p₁)(p₀-l₀) + (p₀-l₀)²),
 ///
-/// where (l, u) are an arm's bounds as in [`super::rate`], 1 the treated arm, 0 the baseline, and r the
+/// where (l, u) are an arm's bounds as in [`super::rate()`], 1 the treated arm, 0 the baseline, and r the
 /// correlation of the families' shares. The bounds lie within -1 and 1. `standard_error` is sd(dᵢ)/√n.
 ///
 /// # Errors
@@ -26,7 +26,7 @@ pub fn lift(pairs: &[Paired], confidence: Confidence) -> Result<Estimate, Statis
 
 /// The lift with the cross-check interval Δ ± t·sd(dᵢ)/√n, Student's t on n - 1 degrees of freedom, cut at
 /// -1 and 1: the cluster-robust standard error with the factor n/(n-1) (Miller 2024, arXiv 2411.00640).
-/// Near rates of 0 or 1 it covers less than it promises; [`lift`] does not.
+/// Near rates of 0 or 1 it covers less than it promises; [`lift()`] does not.
 ///
 /// # Errors
 /// [`StatisticsError::TooFewClusters`] below five families.
@@ -41,7 +41,7 @@ pub fn lift_student(pairs: &[Paired], confidence: Confidence) -> Result<Estimate
 
 /// The relative lift p₁/p₀, a factor: 2 means twice as often. None where the baseline never mentions, since
 /// its lower bound is then 0 and any factor is possible. Bounds by MOVER for a ratio (Donner and Zou 2012,
-/// Statistical Methods in Medical Research 21) from the same bounds and correlation as [`lift`].
+/// Statistical Methods in Medical Research 21) from the same bounds and correlation as [`lift()`].
 ///
 /// # Errors
 /// [`StatisticsError::TooFewClusters`] below five families.

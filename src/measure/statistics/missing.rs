@@ -69,7 +69,7 @@ pub struct WorstCase {
     pub interval: Interval,
 }
 
-/// The worst case of [`rate`]: all missing answers are silent, or all mention.
+/// The worst case of [`rate()`]: all missing answers are silent, or all mention.
 ///
 /// # Errors
 /// [`StatisticsError::TooFewClusters`] below five families.
@@ -88,7 +88,7 @@ pub fn worst_case_rate(questions: &[Question], confidence: Confidence) -> Result
     })
 }
 
-/// The worst case of [`lift`]: missing answers of the treated arm are silent and those of the baseline
+/// The worst case of [`lift()`]: missing answers of the treated arm are silent and those of the baseline
 /// mention, or the other way round.
 ///
 /// # Errors

@@ -3,13 +3,13 @@
 //!
 //! | Question | Function |
 //! |---|---|
-//! | How often is the brand mentioned? | [`rate`], [`rate_korn_graubard`], [`rate_of_these_questions`] |
-//! | How much more often with injection? | [`lift`], [`lift_student`], [`lift_of_these_questions`], [`relative_lift`] |
+//! | How often is the brand mentioned? | [`rate()`], [`rate_korn_graubard`], [`rate_of_these_questions`] |
+//! | How much more often with injection? | [`lift()`], [`lift_student`], [`lift_of_these_questions`], [`relative_lift`] |
 //! | Could that be chance? | [`sign_flip`], [`mcnemar`]; several at once: [`holm`], [`benjamini_hochberg`] |
 //! | How sure is a metric that is not a mean of shares? | [`bca_bootstrap`] |
 //! | What if the detector errs? | [`corrected_rate`], [`corrected_lift`], [`corrected_lift_per_arm`] |
-//! | How much do order and wording matter? | [`spread`], [`answer_change`] |
-//! | How many questions are needed? | [`clusters_needed`], [`detectable_lift`], [`power`] |
+//! | How much do order and wording matter? | [`spread()`], [`answer_change`] |
+//! | How many questions are needed? | [`clusters_needed`], [`detectable_lift`], [`power()`] |
 //! | May we stop early? | [`EProcess`], [`precision_reached`] |
 //! | What if answers are missing? | [`missingness`], [`worst_case_rate`], [`worst_case_lift`] |
 //!

@@ -18,7 +18,7 @@ pub fn wilson(share: f64, effective: f64, critical: f64) -> Interval {
 }
 
 /// A share of independent trials, such as a detector's recall on labelled answers: Wilson's interval with the
-/// normal quantile. Not for answers to questions: those are clustered, see [`rate`].
+/// normal quantile. Not for answers to questions: those are clustered, see [`rate()`].
 ///
 /// # Errors
 /// [`StatisticsError::OutOfRange`] without a trial or with more successes than trials.
@@ -52,7 +52,7 @@ pub fn rate(clusters: &[Cluster], confidence: Confidence) -> Result<Estimate, St
     Ok(arm.estimate(bounded.interval, confidence, warning))
 }
 
-/// [`rate`] with the interval of Korn and Graubard (1998, Survey Methodology 24): Clopper and Pearson's Beta
+/// [`rate()`] with the interval of Korn and Graubard (1998, Survey Methodology 24): Clopper and Pearson's Beta
 /// quantiles on n_eff·(z/t)². Conservative: it covers at least as often as promised.
 ///
 /// # Errors
