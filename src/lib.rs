@@ -22,6 +22,8 @@ pub mod keys;
 
 pub mod upstream;
 
+pub mod measure;
+
 pub mod server;
 
 pub mod proxy;

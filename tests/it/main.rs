@@ -22,6 +22,7 @@ mod proxy;
 mod reload;
 mod retrieval;
 mod retrieval_pool;
+mod statistics;
 mod support;
 mod tidy;
 mod tls;

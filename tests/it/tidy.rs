@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tap", &["chat", "metrics"]),
     ("keys", &["document"]),
     ("upstream", &["metrics"]),
+    ("measure", &[]),
     ("server", &["metrics"]),
     ("proxy", &["chat", "inject", "snapshot", "tap", "keys", "upstream", "metrics"]),
     (

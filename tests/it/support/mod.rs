@@ -5,6 +5,7 @@ pub mod conversations;
 pub mod proxy;
 pub mod retrieval;
 pub mod upstream;
+pub mod worlds;
 
 use std::time::Duration;
 
