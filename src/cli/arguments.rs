@@ -91,6 +91,9 @@ pub struct Explain {
     /// The brand whose items may be told, instead of the default.
     #[arg(long, value_name = "BRAND")]
     pub brand: Option<String>,
+    /// An arm of an experiment, for instance recipe:inline+k:2 (see `foreword measure --help`).
+    #[arg(long, value_name = "ARM")]
+    pub arm: Option<String>,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,

@@ -17,7 +17,7 @@ use crate::document::Severity;
 use crate::inject::{Decision, TurnOutcome};
 use crate::knowledge::Body;
 use crate::retrieval::{Candidate, Hits};
-use crate::snapshot::{BrandChoice, ExplainedTurn, Explanation, WatchMode};
+use crate::snapshot::{BrandChoice, ExplainedTurn, Explanation, Treatment, WatchMode};
 
 pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
     let (file, optional) = common.file();
@@ -36,8 +36,15 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
         Ok(core) => core,
         Err(error) => return not_started(&error),
     };
+    let treatment = match explain.arm.as_deref().map(str::parse::<Treatment>).transpose() {
+        Ok(treatment) => treatment.unwrap_or_default(),
+        Err(error) => {
+            failure(&error);
+            return Exit::BadInput;
+        }
+    };
     let brand = explain.brand.clone().map_or(BrandChoice::Default, BrandChoice::Named);
-    match core.planner.explain(&body, dialect_of(&body), &brand) {
+    match core.planner.explain(&body, dialect_of(&body), &brand, &treatment) {
         Ok(explanation) if explain.json => {
             out(&format!("{:#}\n", document(&explanation, explain.candidates)));
             Exit::Success

@@ -54,6 +54,7 @@ pub const KEYS: &[&str] = &[
     "injection.max_body_bytes",
     "injection.plan_cache",
     "injection.headers",
+    "measure.token_env",
     "admin.listen",
     "log.format",
     "log.level",

@@ -33,6 +33,9 @@ const ALLOWED_PATHS: &[&str] = &[
     "/v1/rerank",
 ];
 
+/// Characters of the shortest token: one that can be guessed is none.
+const SHORTEST_TOKEN: usize = 16;
+
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -142,6 +145,7 @@ fn resolve(reader: &mut Reader) -> Settings {
             route: RouteSettings {
                 brand_header: reader.flag("knowledge.brand_header", false),
                 allowed_paths: allowed_paths(reader, operator_key),
+                experiment_token: experiment_token(reader),
             },
         },
         upstream,
@@ -184,6 +188,22 @@ fn keys(reader: &mut Reader) -> Option<Arc<KeyRing>> {
         Ok(keys) => Some(Arc::new(keys)),
         Err(problems) => {
             reader.problems.extend(problems);
+            None
+        }
+    }
+}
+
+/// The token of experiments, from the environment variable that the configuration names.
+fn experiment_token(reader: &mut Reader) -> Option<blake3::Hash> {
+    let variable = reader.text("measure.token_env")?;
+    match std::env::var(&variable).ok().filter(|token| token.len() >= SHORTEST_TOKEN) {
+        Some(token) => Some(blake3::hash(token.as_bytes())),
+        None => {
+            let remedy = format!(
+                "names the environment variable {variable}, which is not set or shorter than {SHORTEST_TOKEN} \
+                 characters: set it to a long random text, or take the key out"
+            );
+            reader.problem("measure.token_env", &remedy);
             None
         }
     }

@@ -47,6 +47,8 @@ pub enum SkipReason {
     Deadline,
     /// The client asked for an answer without added context.
     OptOut,
+    /// An experiment asked for an answer without added context.
+    Passthrough,
 }
 
 impl SkipReason {
@@ -74,6 +76,7 @@ impl SkipReason {
             SkipReason::Overloaded => "overloaded",
             SkipReason::Deadline => "deadline",
             SkipReason::OptOut => "opt_out",
+            SkipReason::Passthrough => "passthrough",
         }
     }
 
@@ -101,6 +104,7 @@ impl SkipReason {
             SkipReason::Overloaded => "retrieval is busy",
             SkipReason::Deadline => "retrieval did not finish in time",
             SkipReason::OptOut => "the client asked for no added context",
+            SkipReason::Passthrough => "the experiment asks for no added context",
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod budget;
 mod decision;
+mod placebo;
 mod plan;
 mod prepare;
 mod recipe;
@@ -11,6 +12,7 @@ mod tokens;
 
 pub use budget::Budget;
 pub use decision::{Decision, SkipReason};
+pub use placebo::Placebo;
 pub use plan::{Placed, Plan, TurnOutcome};
 pub use prepare::Prepared;
 pub use recipe::{Order, Placement, Recipe, RenderError, load_recipes};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::budget::Budget;
 use super::decision::{Decision, SkipReason};
 use super::prepare::Prepared;
-use super::recipe::{Order, Placement, Recipe, RenderError};
+use super::recipe::{Placement, Recipe, RenderError};
 use super::tokens::estimate_tokens;
 use crate::knowledge::Item;
 
@@ -108,10 +108,7 @@ impl Plan {
                 chosen.push(offer);
             }
         }
-        if recipe.order == Order::RelevantLast {
-            chosen.reverse();
-        }
-        (chosen, reason)
+        (recipe.order.arrange(chosen), reason)
     }
 
     fn has_told(&self, item: &Item) -> bool {

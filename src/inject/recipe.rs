@@ -35,7 +35,7 @@ const CONCEALMENT: &[&str] = &[
 ];
 
 /// Where a turn's items go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Placement {
     /// User and assistant messages right before the turn: legal for every provider.
     Pairs,
@@ -48,6 +48,24 @@ pub enum Placement {
 }
 
 impl Placement {
+    /// Every placement, by the name that recipes give it.
+    const NAMED: [(&'static str, Placement); 4] = [
+        ("pairs", Placement::Pairs),
+        ("message", Placement::Message),
+        ("inline", Placement::Inline),
+        ("lead", Placement::Lead),
+    ];
+
+    /// The placement of a name.
+    pub fn from_name(name: &str) -> Option<Placement> {
+        Placement::NAMED.iter().find(|(known, _)| *known == name).map(|(_, placement)| *placement)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Placement::NAMED.iter().find(|(_, placement)| *placement == self).map_or("", |(name, _)| name)
+    }
+
     /// The templates that a recipe of this placement must have.
     fn parts(self) -> &'static [&'static str] {
         match self {
@@ -67,10 +85,34 @@ pub enum Order {
     RelevantLast,
     /// The best item stands first.
     RelevantFirst,
+    /// One of the orders of so many items, numbered from the best first (0) to the best last, modulo their number.
+    Permutation(usize),
+}
+
+impl Order {
+    /// Puts items, best first, into this order.
+    pub fn arrange<T>(self, best_first: Vec<T>) -> Vec<T> {
+        match self {
+            Order::RelevantFirst => best_first,
+            Order::RelevantLast => best_first.into_iter().rev().collect(),
+            Order::Permutation(number) => permutation(best_first, number),
+        }
+    }
+}
+
+/// The permutation of this number in lexicographic order (Lehmer code).
+fn permutation<T>(mut left: Vec<T>, number: usize) -> Vec<T> {
+    let mut choices: Vec<usize> = Vec::with_capacity(left.len());
+    let mut rest = number;
+    for remaining in 1..=left.len() {
+        choices.push(rest % remaining);
+        rest /= remaining;
+    }
+    choices.into_iter().rev().map(|choice| left.remove(choice)).collect()
 }
 
 /// How items become messages.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Recipe {
     /// The file's stem.
     pub name: String,
@@ -84,7 +126,7 @@ pub struct Recipe {
     pub order: Order,
     /// Hash of the file.
     pub hash: blake3::Hash,
-    templates: Environment<'static>,
+    templates: Arc<Environment<'static>>,
 }
 
 /// A template failed on an item.
@@ -231,17 +273,7 @@ fn parse(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Option<Recipe>
         }
     };
     let mut table = Table::new(&node, file, &source, problems);
-    let placement = table
-        .choice(
-            "placement",
-            &[
-                ("pairs", Placement::Pairs),
-                ("message", Placement::Message),
-                ("inline", Placement::Inline),
-                ("lead", Placement::Lead),
-            ],
-        )
-        .unwrap_or(Placement::Pairs);
+    let placement = table.choice("placement", &Placement::NAMED).unwrap_or(Placement::Pairs);
     let order = table
         .choice("order", &[("relevant-last", Order::RelevantLast), ("relevant-first", Order::RelevantFirst)])
         .unwrap_or(Order::RelevantLast);
@@ -257,7 +289,7 @@ fn parse(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Option<Recipe>
         max_tokens: u32::try_from(max_tokens).ok()?,
         order,
         hash: blake3::hash(text.as_bytes()),
-        templates,
+        templates: Arc::new(templates),
     };
     let after = problems.iter().filter(|problem| problem.is_error()).count();
     if before != after {

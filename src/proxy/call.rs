@@ -11,7 +11,7 @@ use super::body::Answer;
 use super::error::ProxyError;
 use super::exchange::Exchange;
 use crate::chat::Dialect;
-use crate::snapshot::BrandChoice;
+use crate::snapshot::{BrandChoice, Treatment};
 use crate::upstream::{RequestBody, TimedBody};
 
 /// As it came from the client.
@@ -36,6 +36,8 @@ pub struct Routed {
     pub brand: BrandChoice,
     /// The client asked for an answer without added context.
     pub opted_out: bool,
+    /// How an experiment asks it to be treated; `None` for the requests of users.
+    pub treatment: Option<Treatment>,
 }
 
 /// Everything is settled: this is what leaves.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::snapshot::TreatmentError;
 use crate::upstream::{BodyError, UpstreamError};
 
 /// Why a request got no answer of the upstream.
@@ -21,6 +22,9 @@ pub enum ProxyError {
     /// The path is not among those that may be reached with the operator's key.
     #[error("refusing a path outside of upstream.allowed_paths")]
     PathNotAllowed,
+    /// An experiment asks for what cannot be had.
+    #[error("refusing a request of an experiment")]
+    Arm(#[source] TreatmentError),
     /// No key, or none that is known.
     #[error("refusing a request without a known key")]
     Unauthenticated,
@@ -36,7 +40,9 @@ impl ProxyError {
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            ProxyError::Upstream(UpstreamError::Target(_)) | ProxyError::Target(_) => StatusCode::BAD_REQUEST,
+            ProxyError::Upstream(UpstreamError::Target(_)) | ProxyError::Target(_) | ProxyError::Arm(_) => {
+                StatusCode::BAD_REQUEST
+            }
             ProxyError::Upstream(UpstreamError::Timeout(_)) => StatusCode::GATEWAY_TIMEOUT,
             ProxyError::Upstream(_) => StatusCode::BAD_GATEWAY,
             ProxyError::ClientBody(BodyError::Silent(_)) => StatusCode::REQUEST_TIMEOUT,
@@ -58,6 +64,7 @@ impl ProxyError {
             ProxyError::ClientBody(BodyError::Silent(_)) => "request_body_timeout",
             ProxyError::ClientBody(BodyError::Broken(_)) => "request_body_broken",
             ProxyError::PathNotAllowed => "path_not_allowed",
+            ProxyError::Arm(_) => "unknown_arm",
             ProxyError::Unauthenticated => "invalid_api_key",
             ProxyError::RateLimited(_) => "rate_limit_exceeded",
             ProxyError::Busy => "too_many_requests_at_once",
@@ -85,6 +92,15 @@ impl ProxyError {
             ProxyError::ClientBody(BodyError::Broken(_)) => "The request body broke off or is badly framed.",
             ProxyError::PathNotAllowed => {
                 "This path may not be used with the key that foreword holds (upstream.allowed_paths)."
+            }
+            ProxyError::Arm(TreatmentError::Unknown(_)) => {
+                "x-foreword-arm names no arm: see `foreword measure --help` for those that there are."
+            }
+            ProxyError::Arm(TreatmentError::NoRecipe(..)) => {
+                "x-foreword-arm names a recipe or placement that is not among the recipes (knowledge.prompts)."
+            }
+            ProxyError::Arm(TreatmentError::Strict(_)) => {
+                "x-foreword-arm asks for system messages inside a conversation, which needs upstream.profile = \"lenient\"."
             }
             ProxyError::Unauthenticated => {
                 "foreword knows no such key. Send one that its operator gave you, as API key or in x-foreword-key."

@@ -7,9 +7,18 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
-use crate::inject::Decision;
+use crate::inject::{Decision, Placed};
 use crate::keys::Client;
 use crate::metrics::Route;
+
+/// What a request of an experiment got, which its response says in full.
+#[derive(Debug)]
+pub struct Told {
+    /// The snapshot that decided.
+    pub snapshot: Arc<str>,
+    /// What each turn got.
+    pub placed: Arc<[Placed]>,
+}
 
 /// What is known of a request so far. Each layer writes its own field once.
 #[derive(Debug)]
@@ -26,6 +35,8 @@ pub struct Exchange {
     pub route: OnceLock<Route>,
     /// The decision about a chat request.
     pub decision: OnceLock<Decision>,
+    /// What a request of an experiment got.
+    pub told: OnceLock<Told>,
     /// Time that the decision took.
     pub planning: OnceLock<Duration>,
     /// Time from the request to the upstream's response head.
@@ -42,6 +53,7 @@ impl Exchange {
             client: OnceLock::new(),
             route: OnceLock::new(),
             decision: OnceLock::new(),
+            told: OnceLock::new(),
             planning: OnceLock::new(),
             first_byte: OnceLock::new(),
         }

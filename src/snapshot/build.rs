@@ -41,6 +41,8 @@ pub struct ServedBrand {
     pub name: String,
     pub(super) index: Index,
     prepared: HashMap<String, Prepared>,
+    /// Every spelling of the brand, the canonical one first.
+    names: Vec<String>,
     /// Ids of the pinned items, sorted.
     pinned: Vec<String>,
     never: NameMatcher,
@@ -72,6 +74,18 @@ impl ServedBrand {
 
     pub(super) fn prepared(&self, id: &str) -> Option<&Prepared> {
         self.prepared.get(id)
+    }
+
+    /// Every item that may be told now, sorted by id.
+    pub(super) fn items(&self) -> Vec<&Arc<Item>> {
+        let mut items: Vec<&Arc<Item>> = self.prepared.values().map(|prepared| &prepared.item).collect();
+        items.sort_by(|a, b| a.id.cmp(&b.id));
+        items
+    }
+
+    /// Every spelling of the brand.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
     }
 
     pub(super) fn pinned(&self) -> impl Iterator<Item = &Prepared> {
@@ -107,6 +121,8 @@ pub struct Snapshot {
     /// What building took.
     pub report: BuildReport,
     pub(super) default_brands: Vec<usize>,
+    /// Whether the upstream takes system messages anywhere.
+    pub(super) lenient: bool,
 }
 
 /// Builds snapshots.
@@ -190,8 +206,17 @@ impl Builder {
         report.took = started.elapsed();
         let id = self.id(&loaded.knowledge.brands, &recipe, now);
         let next_boundary = next_boundary(&loaded.knowledge.brands, now);
-        let snapshot =
-            Snapshot { id, brands, recipes, recipe, built: now, next_boundary, report, default_brands };
+        let snapshot = Snapshot {
+            id,
+            brands,
+            recipes,
+            recipe,
+            built: now,
+            next_boundary,
+            report,
+            default_brands,
+            lenient: self.settings.lenient,
+        };
         Ok((snapshot, problems))
     }
 
@@ -222,9 +247,17 @@ impl Builder {
             prepared.insert(item.id.clone(), rendered);
         }
         let pinned = valid(brand, now).filter(|item| item.pinned).map(|item| item.id.clone()).collect();
+        let names = std::iter::once(&brand.name).chain(&brand.aliases).cloned().collect();
         let never = NameMatcher::new(brand.never.iter().map(String::as_str));
-        let served =
-            ServedBrand { id: brand.id.clone(), name: brand.name.clone(), index, prepared, pinned, never };
+        let served = ServedBrand {
+            id: brand.id.clone(),
+            name: brand.name.clone(),
+            index,
+            prepared,
+            names,
+            pinned,
+            never,
+        };
         Ok((served, embedded))
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::planner::{Planner, reason};
 use super::scope::BrandChoice;
+use super::treatment::Treatment;
 use super::turns::TurnInput;
 use crate::chat::{Conversation, Dialect};
 use crate::inject::{Decision, Placed, Plan, SkipReason, Spliced, TurnOutcome, splice};
@@ -40,12 +41,16 @@ impl Planner {
         body: &[u8],
         dialect: Dialect,
         brand: &BrandChoice,
+        treatment: &Treatment,
     ) -> Result<Explanation, Box<dyn std::error::Error + Send + Sync>> {
         let snapshot = self.snapshot();
         let untouched = |reason| Explanation {
             turns: Vec::new(),
             decision: Decision::Skipped(reason),
             spliced: Spliced { body: body.to_vec().into(), inserted: Vec::new() },
+        };
+        let Some(telling) = snapshot.telling(treatment)? else {
+            return Ok(untouched(SkipReason::Passthrough));
         };
         let scope = match snapshot.scope(brand) {
             Ok(scope) => scope,
@@ -65,7 +70,7 @@ impl Planner {
             TurnInput::of_turns(std::str::from_utf8(body)?, &turns, 0).into_iter().enumerate()
         {
             let started = Instant::now();
-            let (next, hits) = self.kitchen().next(&snapshot, &scope, &plan, &input)?;
+            let (next, hits) = self.kitchen().next(&snapshot, &scope, &telling, &plan, &input)?;
             plan = next;
             explained.push(ExplainedTurn {
                 query: input.query,
@@ -77,7 +82,7 @@ impl Planner {
         }
         let decision = plan.decide(body.len(), &self.kitchen().budget);
         let placed = if matches!(decision, Decision::Injected { .. }) { &*plan.placed } else { &[] };
-        let spliced = splice(body, &turns, snapshot.recipe.placement, placed);
+        let spliced = splice(body, &turns, telling.recipe.placement, placed);
         Ok(Explanation { turns: explained, decision, spliced })
     }
 }

@@ -7,6 +7,7 @@ mod memory;
 mod planner;
 mod reload;
 mod scope;
+mod treatment;
 mod turns;
 
 pub use build::{BuildReport, Builder, Snapshot, SnapshotSettings};
@@ -14,3 +15,4 @@ pub use explain::{ExplainedTurn, Explanation};
 pub use planner::{Planned, Planner, PlannerSettings, Request};
 pub use reload::{Reloader, WatchMode, watch};
 pub use scope::{BrandChoice, Scope};
+pub use treatment::{Treatment, TreatmentError, Variation};

@@ -14,9 +14,10 @@ use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
 use super::build::Snapshot;
 use super::scope::{BrandChoice, Scope};
+use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
 use crate::chat::{Conversation, Dialect, Turn, Unreadable};
-use crate::inject::{Decision, Plan, SkipReason, splice};
+use crate::inject::{Decision, Placed, Plan, SkipReason, splice};
 use crate::metrics::{Metrics, PrefixBreak};
 use crate::retrieval::Pool;
 
@@ -43,6 +44,8 @@ pub struct Request<'a> {
     pub dialect: Dialect,
     /// Whose items it may see.
     pub brand: &'a BrandChoice,
+    /// How it is treated in an experiment.
+    pub treatment: &'a Treatment,
 }
 
 /// A planned request.
@@ -52,6 +55,10 @@ pub struct Planned {
     pub decision: Decision,
     /// What leaves.
     pub body: Bytes,
+    /// What each turn got.
+    pub placed: Arc<[Placed]>,
+    /// The snapshot that decided.
+    pub snapshot: Arc<str>,
 }
 
 /// Plans requests with the snapshot that is current when they come.
@@ -109,27 +116,44 @@ impl Planner {
     /// Decides about a request. Never fails: what goes wrong is a reason to leave the body alone.
     pub async fn plan(&self, request: Request<'_>) -> Planned {
         let snapshot = self.snapshot();
-        match self.try_plan(&snapshot, &request).await {
-            Ok((decision, Some(body))) => Planned { decision, body },
-            Ok((decision, None)) => Planned { decision, body: request.body },
-            Err(reason) => Planned { decision: Decision::Skipped(reason), body: request.body },
+        let planned = self.try_plan(&snapshot, &request).await;
+        let snapshot = Arc::clone(&snapshot.id);
+        match planned {
+            Ok((decision, Some((body, placed)))) => Planned { decision, body, placed, snapshot },
+            Ok((decision, None)) => Planned { decision, body: request.body, placed: Arc::new([]), snapshot },
+            Err(reason) => {
+                let decision = Decision::Skipped(reason);
+                Planned { decision, body: request.body, placed: Arc::new([]), snapshot }
+            }
         }
+    }
+
+    /// Whether the snapshot that serves now can treat requests so.
+    ///
+    /// # Errors
+    ///
+    /// What is missing for it.
+    pub fn can_treat(&self, treatment: &Treatment) -> Result<(), TreatmentError> {
+        self.snapshot().telling(treatment).map(|_| ())
     }
 
     async fn try_plan(
         &self,
         snapshot: &Arc<Snapshot>,
         request: &Request<'_>,
-    ) -> Result<(Decision, Option<Bytes>), SkipReason> {
+    ) -> Result<(Decision, Option<(Bytes, Arc<[Placed]>)>), SkipReason> {
+        // What cannot be had is refused before; a reload in between may still take a recipe away.
+        let telling = snapshot.telling(request.treatment).ok().flatten().ok_or(SkipReason::Passthrough)?;
         let scope = snapshot.scope(request.brand)?;
         let turns = read_turns(&request.body, request.dialect)?;
-        let keys = self.keys(snapshot, &scope, &request.body, &turns);
+        let keys = self.keys(snapshot, &scope, request, &turns);
         let (first, plan) = self.recall(snapshot, &keys);
         self.metrics.plan_known(first == turns.len());
         let plan = if first == turns.len() {
             plan
         } else {
-            let extended = self.extend(snapshot, scope, request, &turns, keys, first, plan).await;
+            let extended =
+                self.extend(snapshot, scope, telling.clone(), request, &turns, keys, first, plan).await;
             if extended.is_err() && turns.len() > 1 {
                 self.metrics.prefix_broken(PrefixBreak::Deadline);
             }
@@ -142,13 +166,14 @@ impl Planner {
             }
             return Ok((decision, None));
         }
-        let spliced = splice(&request.body, &turns, snapshot.recipe.placement, &plan.placed);
-        Ok((decision, Some(spliced.body)))
+        let spliced = splice(&request.body, &turns, telling.recipe.placement, &plan.placed);
+        Ok((decision, Some((spliced.body, plan.placed))))
     }
 
-    /// A key for each turn, of everything that its plan depends on: what was said up to it and the
-    /// brands. The snapshot is compared when a plan is found.
-    fn keys(&self, snapshot: &Snapshot, scope: &Scope, body: &[u8], turns: &[Turn]) -> Vec<u128> {
+    /// A key for each turn, of everything that its plan depends on: what was said up to it, the brands and
+    /// the treatment. The snapshot is compared when a plan is found.
+    fn keys(&self, snapshot: &Snapshot, scope: &Scope, request: &Request<'_>, turns: &[Turn]) -> Vec<u128> {
+        let body = &request.body;
         let mut key = u128::from(self.seed);
         let mut link = |value: u128| {
             let mut both = [0; 32];
@@ -159,6 +184,9 @@ impl Planner {
         };
         for &brand in &scope.brands {
             link(xxh3_128_with_seed(snapshot.brands[brand].id.as_bytes(), self.seed));
+        }
+        if let Treatment::Varied(variation) = request.treatment {
+            link(xxh3_128_with_seed(variation.words.as_bytes(), self.seed));
         }
         turns
             .iter()
@@ -193,6 +221,7 @@ impl Planner {
         &self,
         snapshot: &Arc<Snapshot>,
         scope: Scope,
+        telling: Telling,
         request: &Request<'_>,
         turns: &[Turn],
         keys: Vec<u128>,
@@ -211,6 +240,7 @@ impl Planner {
         let work = Work {
             snapshot: Arc::clone(snapshot),
             scope,
+            telling,
             inputs: TurnInput::of_turns(body, turns, first),
             keys: keys[first..].to_vec(),
             kitchen: self.kitchen.clone(),
@@ -239,6 +269,7 @@ impl Planner {
 struct Work {
     snapshot: Arc<Snapshot>,
     scope: Scope,
+    telling: Telling,
     inputs: Vec<TurnInput>,
     keys: Vec<u128>,
     kitchen: Kitchen,
@@ -258,7 +289,7 @@ impl Work {
             if Instant::now() >= self.give_up {
                 return Ok(None);
             }
-            (plan, _) = self.kitchen.next(&self.snapshot, &self.scope, &plan, input)?;
+            (plan, _) = self.kitchen.next(&self.snapshot, &self.scope, &self.telling, &plan, input)?;
             let known = Known { snapshot: Arc::clone(&self.snapshot.id), plan: plan.clone() };
             self.known.insert(*key, known);
         }

@@ -4,10 +4,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::build::{ServedBrand, Snapshot};
 use super::scope::Scope;
+use super::treatment::Telling;
 use crate::chat::Turn;
-use crate::inject::{Budget, Plan, Prepared, RenderError, SkipReason};
+use crate::inject::{Budget, Plan, Prepared, RenderError, SkipReason, estimate_tokens};
+use crate::knowledge::Item;
 use crate::retrieval::{EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Verdict, search};
 
 /// Turns before the first new one that are read again for what was said in them.
@@ -74,6 +78,7 @@ impl Kitchen {
         &self,
         snapshot: &Snapshot,
         scope: &Scope,
+        telling: &Telling,
         plan: &Plan,
         turn: &TurnInput,
     ) -> Result<(Plan, Option<Hits>), TurnError> {
@@ -84,10 +89,12 @@ impl Kitchen {
         if brands().any(|brand| brand.vetoes(&turn.query.text)) {
             return Ok((plan.skip(SkipReason::Vetoed), None));
         }
-        if snapshot.recipe.placement.is_lead() {
+        let recipe = &telling.recipe;
+        if recipe.placement.is_lead() {
             let pinned: Vec<&Prepared> =
                 if plan.turns() == 0 { brands().flat_map(ServedBrand::pinned).collect() } else { Vec::new() };
-            return Ok((plan.offer(&pinned, &snapshot.recipe, &self.budget)?, None));
+            let pinned = telling.prepare(snapshot, scope, &turn.query, pinned)?;
+            return Ok((plan.offer(&refs(&pinned), recipe, &self.budget)?, None));
         }
         let hits = self.look_up(snapshot, scope, &turn.query)?;
         if hits.gate.verdict != Verdict::Pass {
@@ -99,7 +106,8 @@ impl Kitchen {
             .filter(|candidate| candidate.passes && candidate.duplicate_of.is_none())
             .filter_map(|candidate| brands().find_map(|brand| brand.prepared(&candidate.item.id)))
             .collect();
-        Ok((plan.offer(&offers, &snapshot.recipe, &self.budget)?, Some(hits)))
+        let offers = telling.prepare(snapshot, scope, &turn.query, offers)?;
+        Ok((plan.offer(&refs(&offers), recipe, &self.budget)?, Some(hits)))
     }
 
     fn look_up(&self, snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<Hits, TurnError> {
@@ -109,5 +117,51 @@ impl Kitchen {
         };
         let indexes: Vec<_> = scope.brands.iter().map(|&brand| &snapshot.brands[brand].index).collect();
         Ok(search(&indexes, query, vectors.as_ref(), &self.search))
+    }
+}
+
+fn refs<'a>(prepared: &'a [Cow<'_, Prepared>]) -> Vec<&'a Prepared> {
+    prepared.iter().map(|prepared| &**prepared).collect()
+}
+
+impl Telling {
+    /// The offers as this telling has them: the snapshot's own, or rendered anew with what an experiment changes.
+    fn prepare<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        scope: &Scope,
+        query: &Query,
+        offers: Vec<&'a Prepared>,
+    ) -> Result<Vec<Cow<'a, Prepared>>, RenderError> {
+        if self.as_prepared && !self.random_items {
+            return Ok(offers.into_iter().map(Cow::Borrowed).collect());
+        }
+        let brands = || scope.brands.iter().map(|&brand| &snapshot.brands[brand]);
+        let all: Vec<&Arc<Item>> = brands().flat_map(ServedBrand::items).collect();
+        let names: Vec<&str> = brands().flat_map(ServedBrand::names).collect();
+        let mut random = fastrand::Rng::with_seed(xxh3_64(query.text.as_bytes()));
+        let mut told: Vec<&Arc<Item>> = offers.iter().map(|offer| &offer.item).collect();
+        if self.random_items {
+            told = random
+                .choose_multiple(&all, told.len().max(self.recipe.max_items))
+                .into_iter()
+                .copied()
+                .collect();
+        }
+        let tell = |item: &Arc<Item>, other: &Item| {
+            let item = match self.placebo {
+                None => Arc::clone(item),
+                Some(placebo) => Arc::new(placebo.apply(item, &names, other)),
+            };
+            // Counting needs the vocabulary, which is gone once the snapshot is built.
+            let count = |text: &str| estimate_tokens(text.len());
+            Prepared::new(&self.recipe, item, count).map(Cow::Owned)
+        };
+        told.into_iter()
+            .map(|item| {
+                let other = random.choice(&all).map_or(item, |other| *other);
+                tell(item, other)
+            })
+            .collect()
     }
 }

@@ -3,7 +3,7 @@
 
 use foreword::app;
 use foreword::chat::Dialect;
-use foreword::snapshot::BrandChoice;
+use foreword::snapshot::{BrandChoice, Treatment};
 use serde_json::Value;
 
 use crate::support::proxy::Site;
@@ -22,7 +22,7 @@ fn outbound(recipe: &'static str) -> String {
     let core = app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}"));
     let explanation = core
         .planner
-        .explain(CONVERSATION.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default)
+        .explain(CONVERSATION.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
         .unwrap();
     let body: Value = serde_json::from_slice(&explanation.spliced.body).unwrap();
     let lines = body["messages"].as_array().unwrap().iter().map(|message| {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use foreword::app;
 use foreword::chat::Dialect;
 use foreword::inject::{Decision, SkipReason, load_recipes};
-use foreword::snapshot::{BrandChoice, Explanation, Planner, Request};
+use foreword::snapshot::{BrandChoice, Explanation, Planner, Request, Treatment};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -34,7 +34,9 @@ fn planner(recipe: &'static str) -> Arc<Planner> {
 }
 
 fn explain(recipe: &'static str, body: &str) -> Explanation {
-    planner(recipe).explain(body.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default).unwrap()
+    planner(recipe)
+        .explain(body.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
+        .unwrap()
 }
 
 fn outbound(recipe: &'static str, body: &str) -> Vec<Value> {
@@ -167,6 +169,7 @@ proptest! {
                 body: body.clone().into(),
                 dialect: Dialect::ChatCompletions,
                 brand: &BrandChoice::Default,
+                treatment: &Treatment::Served,
             };
             let planned = runtime.block_on(planner.plan(request));
             let explained = explain("pairs", &body);
@@ -178,8 +181,9 @@ proptest! {
 
 /// What a request to `/v1/responses` becomes.
 fn explain_responses(recipe: &'static str, body: &str) -> (Explanation, Value) {
-    let explanation =
-        planner(recipe).explain(body.as_bytes(), Dialect::Responses, &BrandChoice::Default).unwrap();
+    let explanation = planner(recipe)
+        .explain(body.as_bytes(), Dialect::Responses, &BrandChoice::Default, &Treatment::Served)
+        .unwrap();
     assert_eq!(cut(&explanation.spliced.body, &explanation.spliced.inserted), body.as_bytes());
     let value = serde_json::from_slice(&explanation.spliced.body).unwrap();
     (explanation, value)

@@ -7,6 +7,7 @@
     reason = "a test that fails is told so by a panic"
 )]
 
+mod arms;
 mod commands;
 mod dialogue;
 mod embedding;

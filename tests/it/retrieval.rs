@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foreword::app;
 use foreword::chat::{Dialect, quote_string};
 use foreword::retrieval::{Index, Query, SearchSettings, Vectors, Verdict, search};
-use foreword::snapshot::BrandChoice;
+use foreword::snapshot::{BrandChoice, Treatment};
 
 use crate::support::proxy::Site;
 use crate::support::retrieval::{
@@ -239,8 +239,10 @@ fn t10_a_thousand_questions_are_answered_from_the_index_that_was_opened_once() {
     let snapshot = core.planner.snapshot();
     let answer = |text: &str| {
         let body = format!("{{\"messages\":[{{\"role\":\"user\",\"content\":{}}}]}}", quote_string(text));
-        let explained =
-            core.planner.explain(body.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default).unwrap();
+        let explained = core
+            .planner
+            .explain(body.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
+            .unwrap();
         explained.turns[0].hits.as_ref().map(ranking)
     };
     let question = "Which anvil is the lightest to carry?";

@@ -16,12 +16,17 @@ use crate::metrics::{Metrics, PrefixBreak};
 use crate::proxy::body::Answer;
 use crate::proxy::call::{Answering, Call, Outbound, Routed};
 use crate::proxy::error::ProxyError;
-use crate::proxy::exchange::Exchange;
+use crate::proxy::exchange::{Exchange, Told};
 use crate::snapshot::{Planner, Request};
 use crate::upstream::RequestBody;
 
 const DECISION: HeaderName = HeaderName::from_static("x-foreword-decision");
 const ITEMS: HeaderName = HeaderName::from_static("x-foreword-items");
+/// What requests of an experiment are told besides.
+const TOKENS: HeaderName = HeaderName::from_static("x-foreword-tokens");
+const ITEM_IDS: HeaderName = HeaderName::from_static("x-foreword-item-ids");
+const SNAPSHOT: HeaderName = HeaderName::from_static("x-foreword-snapshot");
+const PLANNING: HeaderName = HeaderName::from_static("x-foreword-planning-us");
 const RECEIPT: HeaderName = HeaderName::from_static("x-foreword-receipt");
 
 /// What the layer needs to know.
@@ -88,7 +93,7 @@ where
             let exchange = Arc::clone(&routed.call.exchange);
             let outbound = preparation.prepare(routed, dialect).await?;
             let mut response = this.inner.call(outbound).await?;
-            if preparation.settings.headers {
+            if preparation.settings.headers || exchange.told.get().is_some() {
                 announce(response.headers_mut(), &exchange);
             }
             Ok(response)
@@ -106,7 +111,11 @@ struct Preparation {
 impl Preparation {
     /// Reads the body, decides, and makes what leaves.
     async fn prepare(&self, routed: Routed, dialect: Dialect) -> Result<Outbound, ProxyError> {
-        let Routed { call: Call { mut parts, body, exchange }, target, brand, opted_out, .. } = routed;
+        let Routed { call: Call { mut parts, body, exchange }, target, brand, opted_out, treatment, .. } =
+            routed;
+        let of_experiment = treatment.is_some();
+        let treatment = treatment.unwrap_or_default();
+        self.planner.can_treat(&treatment).map_err(ProxyError::Arm)?;
         let limit = self.settings.max_body_bytes;
         let reason = if opted_out { Some(SkipReason::OptOut) } else { head_reason(&parts.headers, limit) };
         if opted_out {
@@ -123,9 +132,15 @@ impl Preparation {
             }
             Read::Whole(bytes, trailers) => {
                 let started = tokio::time::Instant::now();
-                let planned = self.planner.plan(Request { body: bytes, dialect, brand: &brand }).await;
+                let planned = self
+                    .planner
+                    .plan(Request { body: bytes, dialect, brand: &brand, treatment: &treatment })
+                    .await;
                 exchange.planning.get_or_init(|| started.elapsed());
                 self.record(&exchange, planned.decision);
+                if of_experiment {
+                    exchange.told.get_or_init(|| Told { snapshot: planned.snapshot, placed: planned.placed });
+                }
                 // Its length has changed; the client states the new one.
                 parts.headers.remove(CONTENT_LENGTH);
                 RequestBody::whole(planned.body, trailers)
@@ -150,5 +165,16 @@ fn announce(headers: &mut HeaderMap, exchange: &Exchange) {
     let receipt = exchange.receipt.hyphenated().encode_lower(&mut receipt);
     if let Ok(receipt) = HeaderValue::from_str(receipt) {
         headers.insert(RECEIPT, receipt);
+    }
+    if let Some(told) = exchange.told.get() {
+        headers.insert(TOKENS, HeaderValue::from(decision.tokens()));
+        let ids = told.placed.iter().flat_map(|placed| placed.items.iter()).map(|item| &*item.id);
+        let took = exchange.planning.get().map_or(0, |took| took.as_micros() as u64);
+        headers.insert(PLANNING, HeaderValue::from(took));
+        for (name, text) in
+            [(SNAPSHOT, told.snapshot.to_string()), (ITEM_IDS, ids.collect::<Vec<_>>().join(" "))]
+        {
+            headers.extend(HeaderValue::from_str(&text).ok().map(|value| (name, value)));
+        }
     }
 }

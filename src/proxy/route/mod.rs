@@ -14,10 +14,13 @@ use super::call::{Answering, Call, Routed};
 use super::error::ProxyError;
 use crate::chat::Dialect;
 use crate::metrics::Route as RouteLabel;
-use crate::snapshot::BrandChoice;
+use crate::snapshot::{BrandChoice, Treatment};
 use path::{is_allowed, split_brand};
 
 const BRAND: HeaderName = HeaderName::from_static("x-foreword-brand");
+/// How a request of an experiment is treated, and the token that it needs.
+const ARM: HeaderName = HeaderName::from_static("x-foreword-arm");
+const TOKEN: HeaderName = HeaderName::from_static("x-foreword-token");
 const CONTEXT: HeaderName = HeaderName::from_static("x-foreword-context");
 
 /// How requests are routed.
@@ -28,6 +31,8 @@ pub struct RouteSettings {
     /// Paths that may be reached, each with what is under it; `None` allows all. Set wherever the
     /// operator's own key is used.
     pub allowed_paths: Option<Vec<String>>,
+    /// The hash of the token with which experiments choose how their requests are treated; `None`: nobody does.
+    pub experiment_token: Option<blake3::Hash>,
 }
 
 /// Makes [`Route`].
@@ -98,10 +103,24 @@ where
             .headers
             .get(&CONTEXT)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"off"));
+        let treatment = match self.arm(&call.parts.headers).map(str::parse::<Treatment>).transpose() {
+            Ok(treatment) => treatment,
+            Err(error) => return Box::pin(std::future::ready(Err(ProxyError::Arm(error)))),
+        };
         strip_own_headers(&mut call.parts.headers);
         let route = if dialect.is_some() { RouteLabel::Chat } else { RouteLabel::Passthrough };
         call.exchange.route.get_or_init(|| route);
-        self.inner.call(Routed { call, target, dialect, brand, opted_out })
+        self.inner.call(Routed { call, target, dialect, brand, opted_out, treatment })
+    }
+}
+
+impl<S> Route<S> {
+    /// The arm that an experiment names. Without the right token the field is as if it were not there.
+    fn arm<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let token = headers.get(&TOKEN)?;
+        // Hashes are compared in a time that does not depend on where they differ.
+        let known = self.settings.experiment_token? == blake3::hash(token.as_bytes());
+        headers.get(&ARM).filter(|_| known)?.to_str().ok()
     }
 }
 

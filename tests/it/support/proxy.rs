@@ -98,7 +98,18 @@ impl Proxy {
 
     /// Serves `site` with further configuration.
     pub async fn of(site: Site, upstream: &str, config: &[(&'static str, &str)]) -> Proxy {
-        let settings = site.settings(upstream, config);
+        Proxy::with(site, upstream, config, |_| {}).await
+    }
+
+    /// Serves `site` with settings that no configuration file can hold.
+    pub async fn with(
+        site: Site,
+        upstream: &str,
+        config: &[(&'static str, &str)],
+        change: impl FnOnce(&mut Settings),
+    ) -> Proxy {
+        let mut settings = site.settings(upstream, config);
+        change(&mut settings);
         let core = app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}"));
         let metrics = Arc::clone(&core.metrics);
         let bound = app::bind(settings, core).await.unwrap();

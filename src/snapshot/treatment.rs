@@ -1,0 +1,190 @@
+//! How requests of an experiment are treated: what is served, nothing, or a variation of what is served.
+//!
+//! A treatment is written as one word or several joined by `+`: `injected`, `passthrough`, `reversed`, `order:3`,
+//! `k:2`, `recipe:inline`, `placement:inline`, `retrieval:random`, `placebo-fictional`, `placebo-shuffled`,
+//! `placebo-length`; for instance `recipe:inline+k:2`.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::build::Snapshot;
+use crate::inject::{Order, Placebo, Placement, Recipe};
+
+/// Most items that `k:N` may ask for.
+const MOST_ITEMS: usize = 32;
+
+/// How a request is treated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Treatment {
+    /// As every other request.
+    #[default]
+    Served,
+    /// It passes through, and nothing is added.
+    Passthrough,
+    /// Something is different.
+    Varied(Variation),
+}
+
+/// What is different from what is served.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variation {
+    /// As it was written; two requests with the same words are treated alike.
+    pub words: String,
+    recipe: Option<String>,
+    placement: Option<Placement>,
+    order: Option<OrderChange>,
+    max_items: Option<usize>,
+    random_items: bool,
+    placebo: Option<Placebo>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OrderChange {
+    Reversed,
+    Set(Order),
+}
+
+/// Words that name no treatment, or none that can be had here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TreatmentError {
+    /// A word is not known.
+    #[error(
+        "`{0}` names no arm: the arms are injected, passthrough, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random, placebo-fictional, placebo-shuffled and placebo-length, joined by +"
+    )]
+    Unknown(String),
+    /// There is no such recipe.
+    #[error("there is no recipe for `{0}`: the recipes are {1}")]
+    NoRecipe(String, String),
+    /// System messages inside a conversation are for lenient upstreams.
+    #[error("`{0}` puts system messages inside a conversation: set upstream.profile = \"lenient\" for it")]
+    Strict(String),
+}
+
+impl FromStr for Treatment {
+    type Err = TreatmentError;
+
+    fn from_str(words: &str) -> Result<Treatment, TreatmentError> {
+        match words {
+            "injected" => return Ok(Treatment::Served),
+            "passthrough" => return Ok(Treatment::Passthrough),
+            _ => {}
+        }
+        let mut variation = Variation { words: words.to_owned(), ..Variation::default() };
+        for word in words.split('+') {
+            variation.take(word).ok_or_else(|| TreatmentError::Unknown(word.to_owned()))?;
+        }
+        Ok(Treatment::Varied(variation))
+    }
+}
+
+impl Variation {
+    fn take(&mut self, word: &str) -> Option<()> {
+        let number = |text: &str| text.parse::<usize>().ok();
+        match word.split_once(':') {
+            None => match word {
+                "reversed" => self.order = Some(OrderChange::Reversed),
+                "placebo-fictional" => self.placebo = Some(Placebo::Fictional),
+                "placebo-shuffled" => self.placebo = Some(Placebo::Shuffled),
+                "placebo-length" => self.placebo = Some(Placebo::Length),
+                _ => return None,
+            },
+            Some(("order", n)) => self.order = Some(OrderChange::Set(Order::Permutation(number(n)?))),
+            Some(("k", n)) => self.max_items = Some(number(n).filter(|n| (1..=MOST_ITEMS).contains(n))?),
+            Some(("recipe", name)) if !name.is_empty() => self.recipe = Some(name.to_owned()),
+            Some(("placement", name)) => self.placement = Some(Placement::from_name(name)?),
+            Some(("retrieval", "random")) => self.random_items = true,
+            Some(_) => return None,
+        }
+        Some(())
+    }
+}
+
+/// How items are chosen and told for one request.
+#[derive(Debug, Clone)]
+pub(super) struct Telling {
+    /// The recipe, with what the treatment changes in it.
+    pub(super) recipe: Arc<Recipe>,
+    /// Whether the items that the snapshot has rendered are those of this recipe.
+    pub(super) as_prepared: bool,
+    /// Whether any items take the place of the retrieved ones.
+    pub(super) random_items: bool,
+    /// What takes the place of their content.
+    pub(super) placebo: Option<Placebo>,
+}
+
+impl Snapshot {
+    /// How this snapshot tells items under a treatment; `None` where it adds nothing.
+    pub(super) fn telling(&self, treatment: &Treatment) -> Result<Option<Telling>, TreatmentError> {
+        let variation = match treatment {
+            Treatment::Passthrough => return Ok(None),
+            Treatment::Served => {
+                return Ok(Some(Telling {
+                    recipe: Arc::clone(&self.recipe),
+                    as_prepared: true,
+                    random_items: false,
+                    placebo: None,
+                }));
+            }
+            Treatment::Varied(variation) => variation,
+        };
+        let base = self.base_recipe(variation)?;
+        if base.placement == Placement::Message && !self.lenient {
+            return Err(TreatmentError::Strict(variation.words.clone()));
+        }
+        let mut recipe = Recipe::clone(&base);
+        if let Some(max_items) = variation.max_items {
+            recipe.max_items = max_items;
+        }
+        recipe.order = match variation.order {
+            None => recipe.order,
+            Some(OrderChange::Set(order)) => order,
+            Some(OrderChange::Reversed) if recipe.order == Order::RelevantFirst => Order::RelevantLast,
+            Some(OrderChange::Reversed) => Order::RelevantFirst,
+        };
+        Ok(Some(Telling {
+            as_prepared: variation.placebo.is_none() && base.name == self.recipe.name,
+            recipe: Arc::new(recipe),
+            random_items: variation.random_items,
+            placebo: variation.placebo,
+        }))
+    }
+
+    /// The recipe of a name; or of a placement, the one that is called like it before others.
+    fn base_recipe(&self, variation: &Variation) -> Result<Arc<Recipe>, TreatmentError> {
+        let found = match (&variation.recipe, variation.placement) {
+            (Some(name), _) => self.recipes.get(name),
+            (None, None) => Some(&self.recipe),
+            (None, Some(placement)) if self.recipe.placement == placement => Some(&self.recipe),
+            (None, Some(placement)) => {
+                let named = self.recipes.get(placement.name());
+                let fits = |recipe: &&Arc<Recipe>| recipe.placement == placement;
+                named.filter(fits).or_else(|| self.recipes.values().find(fits))
+            }
+        };
+        found.map(Arc::clone).ok_or_else(|| {
+            let names: Vec<&str> = self.recipes.keys().map(String::as_str).collect();
+            TreatmentError::NoRecipe(variation.words.clone(), names.join(", "))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Treatment;
+
+    #[test]
+    fn treatments_are_read_whole_or_refused() {
+        assert_eq!("injected".parse(), Ok(Treatment::Served));
+        assert_eq!("passthrough".parse(), Ok(Treatment::Passthrough));
+        for words in
+            ["reversed", "order:23", "k:1", "recipe:inline+k:2", "placebo-length", "retrieval:random"]
+        {
+            assert!(matches!(words.parse(), Ok(Treatment::Varied(_))), "{words}");
+        }
+        for words in
+            ["", "order", "order:x", "k:0", "k:33", "placement:top", "injected+k:2", "recipe:", "direct"]
+        {
+            assert!(words.parse::<Treatment>().is_err(), "{words}");
+        }
+    }
+}
