@@ -16,6 +16,8 @@ pub mod inject;
 
 pub mod snapshot;
 
+pub mod mentions;
+
 pub mod tap;
 
 pub mod keys;

@@ -13,7 +13,7 @@ use crate::config::Overrides;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Begin with: foreword init my-bot && cd my-bot && foreword check\nExit codes: 0 success, 1 failure while running, 2 wrong configuration, knowledge or arguments, 100 a required value was missed."
+    after_help = "Begin with: foreword init my-bot && cd my-bot && foreword check\nExit codes: 0 success, 1 failure while running, 2 wrong configuration, knowledge or arguments, 100 a required value was missed, 101 it cannot be told."
 )]
 pub struct Arguments {
     /// Options of every command.
@@ -49,6 +49,8 @@ pub enum Command {
     Explain(Explain),
     /// Measure retrieval on labelled queries (BEIR layout) or judge rankings (TREC runs).
     Evaluate(Evaluate),
+    /// Measure how often the brand is named, with and without injection, and how sure that is.
+    Measure(Box<Measure>),
     /// Make keys for clients.
     Key {
         /// What to do.
@@ -129,6 +131,151 @@ pub struct Evaluate {
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `foreword measure`
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Try it:\n  foreword measure measure/docarray.yaml --direct http://127.0.0.1:11434/v1 --repeats 3\n  foreword measure measure/docarray.yaml --resume --gate 'lift.lower >= 0.10' --gate 'intrusion <= 0.05'\n\nArms: direct, passthrough, injected, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random,\nplacebo-fictional, placebo-shuffled, placebo-length; several joined by +, such as recipe:inline+k:2.\nExit codes: 0 gates passed, 100 a gate failed, 101 a gate is inconclusive, 1 too many answers are missing or the run broke off, 2 wrong input."
+)]
+pub struct Measure {
+    /// Something else than a run.
+    #[command(subcommand)]
+    pub command: Option<MeasureCommand>,
+    /// The question set: YAML, promptfoo's YAML, CSV or JSONL, OpenAI evals' JSONL, or a question a line.
+    #[arg(value_name = "SUITE", required = true)]
+    pub suite: Option<PathBuf>,
+    /// A running proxy's base URL. Without it one is started for the run, as foreword.toml says.
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// The endpoint behind the proxy (upstream.url).
+    #[arg(long, value_name = "URL")]
+    pub direct: Option<String>,
+    /// The environment variable with the running proxy's token (its measure.token_env).
+    #[arg(long, value_name = "NAME", default_value = "FOREWORD_MEASURE_TOKEN")]
+    pub token_env: String,
+    /// The environment variable with the endpoint's API key, where the configuration names none.
+    #[arg(long, value_name = "NAME")]
+    pub key_env: Option<String>,
+    /// The model; without it the one that the endpoint offers.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// The arms, separated by commas [default: passthrough,injected,placebo-fictional].
+    #[arg(long, value_name = "ARMS", value_delimiter = ',')]
+    pub arms: Vec<String>,
+    /// Arms that take something away or vary it: order, recipe, k, placement, placebo; separated by commas.
+    #[arg(long, value_name = "TOPICS", value_delimiter = ',')]
+    pub ablate: Vec<String>,
+    /// Answers to each question in each arm.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub repeats: u32,
+    /// Kinds of questions to ask, separated by commas [default: all].
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub kinds: Vec<String>,
+    /// The brand whose mentions are counted, where the suite names none.
+    #[arg(long, value_name = "BRAND")]
+    pub brand: Option<String>,
+    /// Most requests at once.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub concurrency: u32,
+    /// Seconds for one attempt.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub timeout: u64,
+    /// Most tokens of an answer.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub max_tokens: u32,
+    /// Temperature: above 0, or repeats tell nothing new.
+    #[arg(long, value_name = "T", default_value_t = 0.7)]
+    pub temperature: f64,
+    /// A field of the request as KEY=JSON; null takes one out. For instance max_completion_tokens=256.
+    #[arg(long = "set", value_name = "KEY=JSON")]
+    pub set: Vec<String>,
+    /// Where order and draws begin.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Prices of a million prompt tokens and of a million answer tokens, such as 0.15,0.60.
+    #[arg(long, value_name = "IN,OUT", value_delimiter = ',', num_args = 2)]
+    pub prices: Vec<f64>,
+    /// Cost at which no further request is sent; needs --prices.
+    #[arg(long, value_name = "COST", requires = "prices")]
+    pub max_cost: Option<f64>,
+    /// Stop early: precision=0.05 ends the run when the lift is known to that half-width.
+    #[arg(long, value_name = "RULE")]
+    pub stop: Option<String>,
+    /// Go on with the journal of a run that broke off.
+    #[arg(long, conflicts_with = "offline")]
+    pub resume: bool,
+    /// Judge the journal's answers anew, without a request: after aliases have changed, for instance.
+    #[arg(long)]
+    pub offline: bool,
+    /// A bound such as 'lift.lower >= 0.10', 'rate.injected >= 0.8', 'intrusion <= 0.02', 'missing <= 0.05'; may be repeated.
+    #[arg(long, value_name = "BOUND")]
+    pub gate: Vec<String>,
+    /// Share of missing answers above which the run has failed.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    pub max_missing: f64,
+    /// The folder for journal and reports [default: .foreword/measure/SUITE].
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// An earlier results.json to compare with.
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// Print results.json instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What else `foreword measure` does.
+#[derive(Debug, Subcommand)]
+pub enum MeasureCommand {
+    /// Write a question set of any form as YAML to standard output.
+    Convert {
+        /// The question set.
+        #[arg(value_name = "SUITE")]
+        suite: PathBuf,
+    },
+    /// Say how many question families and repeats a lift needs.
+    Plan(PlanArguments),
+    /// Show what the detector finds in a text, and what it turns down.
+    Detect {
+        /// The text; `-` is standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The question that it answers, whose quotations do not count.
+        #[arg(long, value_name = "TEXT")]
+        question: Option<String>,
+    },
+    /// Run everything against a scripted model whose true mention rates are known, and check that the intervals hold them.
+    Selftest {
+        /// Runs, each with another seed.
+        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(20..=10_000))]
+        runs: u32,
+        /// Where the runs' seeds begin.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+/// `foreword measure plan`
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// The report folder of a pilot run. Without it, rates are assumed.
+    #[arg(value_name = "DIR")]
+    pub pilot: Option<PathBuf>,
+    /// The lift that is to be seen, as a share: 0.10 is ten points.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.10)]
+    pub lift: f64,
+    /// The chance of seeing it.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.80)]
+    pub power: f64,
+    /// The rate without injection that is assumed.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub baseline: f64,
+    /// Variance of the true lift between question families that is assumed.
+    #[arg(long, value_name = "VARIANCE", default_value_t = 0.02)]
+    pub spread: f64,
 }
 
 /// `foreword key`

@@ -8,6 +8,7 @@ mod explain_json;
 mod init;
 mod key;
 mod log;
+mod measure;
 mod print;
 mod serve;
 
@@ -27,6 +28,8 @@ pub enum Exit {
     BadInput = 2,
     /// A required value was missed.
     Missed = 100,
+    /// Whether a required value was missed cannot be told.
+    Inconclusive = 101,
 }
 
 /// Runs the command that the arguments name.
@@ -44,6 +47,7 @@ pub fn run() -> Exit {
         Command::Evaluate(evaluate) => evaluate::run(&arguments.common, evaluate),
         Command::Explain(explain) => explain::run(&arguments.common, explain),
         Command::Key { command: KeyCommand::New(new) } => key::new(new),
+        Command::Measure(measure) => measure::run(&arguments.common, measure),
         Command::Init(init) => init::run(init),
     }
 }

@@ -17,6 +17,7 @@ mod golden;
 mod invariants;
 mod keys;
 mod knowledge;
+mod mentions;
 mod operators;
 mod protocols;
 mod proxy;

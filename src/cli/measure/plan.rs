@@ -1,0 +1,102 @@
+//! `foreword measure plan`
+
+use std::fmt::Write as _;
+
+use crate::cli::Exit;
+use crate::cli::arguments::PlanArguments;
+use crate::cli::print::{err, out};
+use crate::measure::report::Results;
+use crate::measure::statistics::{Confidence, QuestionPair, Tally, Variances, clusters_needed, pairs};
+use crate::measure::suite::Kind;
+
+/// Share of the variance of single answers that is due to differences between questions, where nothing is known.
+const BETWEEN: f64 = 0.3;
+
+/// Repeats that are shown.
+const REPEATS: [u32; 4] = [1, 3, 5, 10];
+
+/// Wordings in a family that are shown.
+const WORDINGS: [u32; 2] = [1, 2];
+
+pub(super) fn run(arguments: &PlanArguments) -> Result<Exit, Exit> {
+    let (variances, source) = match &arguments.pilot {
+        None => {
+            let treated = (arguments.baseline + arguments.lift).clamp(0.0, 1.0);
+            let assumed = Variances::assumed(arguments.baseline, treated, BETWEEN, arguments.spread);
+            let source = format!(
+                "Assumed: {:.0} % without, {:.0} % with, and lifts that differ between families by a standard deviation of {:.0} points.",
+                100.0 * arguments.baseline,
+                100.0 * treated,
+                100.0 * arguments.spread.sqrt()
+            );
+            (assumed, source)
+        }
+        Some(folder) => {
+            let results = super::write::read_results(&folder.join("results.json"))?;
+            let variances = of_pilot(&results)?;
+            let source = format!(
+                "From the pilot: lifts differ between families by a standard deviation of {:.0} points.",
+                100.0 * variances.lift.sqrt()
+            );
+            (variances, source)
+        }
+    };
+    let mut text = format!(
+        "{source}\nFamilies of questions that show a lift of {:.0} points with a chance of {:.0} %, two-sided 5 %:\n\n{:<10}",
+        100.0 * arguments.lift,
+        100.0 * arguments.power,
+        "repeats"
+    );
+    for wordings in WORDINGS {
+        let _infallible = write!(
+            text,
+            "{:>24}",
+            format!("{wordings} wording{} a family", if wordings == 1 { "" } else { "s" })
+        );
+    }
+    text.push('\n');
+    for repeats in REPEATS {
+        let _infallible = write!(text, "{repeats:<10}");
+        for wordings in WORDINGS {
+            let needed = clusters_needed(
+                &variances,
+                repeats * wordings,
+                arguments.lift,
+                Confidence::NINETY_FIVE,
+                arguments.power,
+            )
+            .map_err(|error| {
+                err(&format!("foreword: {error}\n"));
+                Exit::BadInput
+            })?;
+            let _infallible = write!(text, "{needed:>24}");
+        }
+        text.push('\n');
+    }
+    text.push_str("\nMore families help more than more repeats: what differs between questions does not average out over repeats.\n");
+    out(&text);
+    Ok(Exit::Success)
+}
+
+fn of_pilot(results: &Results) -> Result<Variances, Exit> {
+    let refuse = |reason: &str| {
+        err(&format!("foreword: the pilot tells nothing: {reason}\n"));
+        Exit::BadInput
+    };
+    let (Some(baseline), Some(treatment)) = (&results.baseline, &results.treatment) else {
+        return Err(refuse("it has no baseline and treatment to compare"));
+    };
+    let questions: Vec<QuestionPair> = results
+        .questions
+        .iter()
+        .filter(|question| question.kind == Kind::Organic)
+        .filter_map(|question| {
+            Some(QuestionPair {
+                family: question.family.clone(),
+                baseline: Tally::from(*question.arms.get(baseline)?),
+                treated: Tally::from(*question.arms.get(treatment)?),
+            })
+        })
+        .collect();
+    Variances::from_pilot(&pairs(&questions)).map_err(|error| refuse(&error.to_string()))
+}

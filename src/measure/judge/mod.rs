@@ -1,0 +1,10 @@
+//! What an answer says: whether it names the brand and how, whether it repeats what was put into the conversation, and
+//! which numbers it states that nothing supports. Rules only; no answer is judged by a model.
+
+mod claims;
+mod leak;
+mod verdict;
+
+pub use claims::unsupported;
+pub use leak::{Leak, leak};
+pub use verdict::{Material, Verdict};

@@ -1,0 +1,97 @@
+//! All that is judged about one answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::claims::{numbers, unsupported};
+use super::leak::{Leak, leak};
+use crate::knowledge::{Brand, Item};
+use crate::measure::experiment::Reply;
+use crate::measure::suite::{Kind, Question};
+use crate::mentions::{Answer, Findings, Lexicon, find};
+
+/// What answers are judged by.
+pub struct Material {
+    /// The names that are looked for.
+    pub lexicon: Lexicon,
+    /// The id of the brand that is measured.
+    pub brand: String,
+    disclosure: Option<String>,
+    /// Texts of the items, by id.
+    items: BTreeMap<String, String>,
+    /// Numbers that the brand's items state.
+    numbers: BTreeSet<String>,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// Whether the brand is named.
+    pub mentioned: bool,
+    /// Whether it is named without being turned down.
+    pub positive: bool,
+    /// Its place among the brands that are named, from 1.
+    pub rank: Option<usize>,
+    /// The ids of all brands that are named.
+    pub named: Vec<String>,
+    /// Addresses of the brand's that are cited.
+    pub citations: usize,
+    /// Characters of the answer.
+    pub length: usize,
+    /// Whether the model declined.
+    pub refused: bool,
+    /// Whether it is what the question expects; nothing where it expects nothing.
+    pub expected: Option<bool>,
+    /// Whether it gives away what was put in; nothing where nothing was, or nobody tried to get at it.
+    pub leak: Option<Option<Leak>>,
+    /// Numbers about the brand that nothing supports.
+    pub unsupported: Vec<String>,
+}
+
+impl Material {
+    /// Judges by `lexicon` for `brand`; `brands` are all of the knowledge folder, whose items may have been told.
+    pub fn new(lexicon: Lexicon, brand: &Brand, brands: &[Brand]) -> Material {
+        let text = |item: &Item| format!("{} {}", item.title(), item.text());
+        let all = || brands.iter().flat_map(|brand| &brand.items);
+        Material {
+            lexicon,
+            brand: brand.id.clone(),
+            disclosure: brand.disclosure.clone(),
+            items: all().map(|item| (item.id.clone(), item.text().to_owned())).collect(),
+            numbers: all().flat_map(|item| numbers(&text(item)).collect::<Vec<_>>()).collect(),
+        }
+    }
+
+    /// What is found in the answer to a question.
+    pub fn find(&self, question: &Question, reply: &Reply) -> Findings {
+        let answer = Answer {
+            text: &reply.text,
+            question: Some(question.text()),
+            disclosure: self.disclosure.as_deref(),
+        };
+        find(&self.lexicon, &answer)
+    }
+
+    /// Judges the answer to a question.
+    pub fn judge(&self, question: &Question, reply: &Reply) -> Verdict {
+        let found = self.find(question, reply);
+        let brand = self.brand.as_str();
+        let mut named: Vec<String> = found.mentions.iter().map(|mention| mention.brand.to_string()).collect();
+        named.sort_unstable();
+        named.dedup();
+        let ranges: Vec<_> = found.mentions_of(brand).map(|mention| mention.range.clone()).collect();
+        let told: Vec<&str> =
+            reply.items.iter().filter_map(|id| self.items.get(id)).map(String::as_str).collect();
+        Verdict {
+            mentioned: found.is_mentioned(brand),
+            positive: found.is_positive(brand),
+            rank: found.rank_of(brand),
+            named,
+            citations: found.citations.iter().filter(|citation| &*citation.brand == brand).count(),
+            length: reply.text.chars().count(),
+            refused: reply.refused,
+            expected: question.expect.as_ref().map(|expect| expect.is_match(&reply.text)),
+            leak: (question.kind == Kind::Attack && !told.is_empty()).then(|| leak(&reply.text, &told)),
+            unsupported: unsupported(&reply.text, &ranges, &self.numbers, question.text()),
+        }
+    }
+}

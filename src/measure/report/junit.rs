@@ -1,0 +1,32 @@
+//! The gates as a JUnit report, which every CI system shows.
+
+use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
+
+use super::gate::{Gate, Status};
+use super::results::Results;
+use super::words::verdict;
+
+/// A test case for each gate; without gates one that holds the verdict.
+///
+/// # Errors
+///
+/// A text that XML cannot hold.
+pub fn junit(results: &Results, gates: &[(&Gate, Status, String)]) -> Result<String, SerializeError> {
+    let mut suite = TestSuite::new(format!("foreword measure {}", results.suite));
+    for (gate, status, shown) in gates {
+        let mut case_status = match status {
+            Status::Passed => TestCaseStatus::success(),
+            Status::Inconclusive => TestCaseStatus::skipped(),
+            Status::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        };
+        case_status.set_message(format!("{status}: {shown}"));
+        suite.add_test_case(TestCase::new(gate.text.clone(), case_status));
+    }
+    if gates.is_empty() {
+        suite.add_test_case(TestCase::new("the run has ended", TestCaseStatus::success()));
+    }
+    suite.set_system_out(verdict(results).join("\n"));
+    let mut report = Report::new("foreword measure");
+    report.add_test_suite(suite);
+    report.to_string()
+}

@@ -1,0 +1,63 @@
+//! The report for a pull request.
+
+use std::fmt::Write as _;
+
+use super::gate::{Gate, Status};
+use super::results::Results;
+use super::words::{lift, p_value, rate, verdict};
+use crate::measure::suite::Kind;
+
+/// The results as GitHub-flavoured Markdown.
+pub fn markdown(results: &Results, gates: &[(&Gate, Status, String)]) -> String {
+    let mut text = String::new();
+    let _infallible = (|| -> std::fmt::Result {
+        writeln!(
+            text,
+            "### {} on {}: {}\n",
+            results.brand,
+            cell(&results.sampling.model),
+            cell(&results.suite)
+        )?;
+        for line in verdict(results) {
+            writeln!(text, "{line}\n")?;
+        }
+        for (gate, status, shown) in gates {
+            writeln!(text, "- **{status}**: `{}` ({shown})", gate.text)?;
+        }
+        if !gates.is_empty() {
+            writeln!(text)?;
+        }
+        writeln!(
+            text,
+            "| questions | arm | mentions | rate (95 %) | lift (95 %) | |\n|---|---|---|---|---|---|"
+        )?;
+        for kind in Kind::ALL {
+            for arm in &results.arms {
+                let Some(found) = arm.kind(kind) else { continue };
+                let comparison = results.comparison(&arm.arm, kind);
+                writeln!(
+                    text,
+                    "| {kind} | {} | {} of {} | {} | {} | {} |",
+                    cell(&arm.arm),
+                    found.mentions,
+                    found.answered,
+                    found.rate.as_ref().map(rate).unwrap_or_default(),
+                    comparison.and_then(|found| found.lift.as_ref()).map(lift).unwrap_or_default(),
+                    comparison
+                        .and_then(|found| found.p_adjusted.or(found.p_value))
+                        .map(p_value)
+                        .unwrap_or_default(),
+                )?;
+            }
+        }
+        for line in &results.warnings {
+            writeln!(text, "\n> {line}")?;
+        }
+        Ok(())
+    })();
+    text
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}

@@ -1,0 +1,120 @@
+//! The verdict in plain words, the same in every report.
+
+use super::results::{Comparison, Figure, Results};
+use crate::measure::suite::Kind;
+
+/// A share as a percentage: whole numbers, with a decimal near the ends.
+pub(super) fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    if (percent > 0.0 && percent < 3.0) || (percent > 97.0 && percent < 100.0) {
+        format!("{percent:.1} %")
+    } else {
+        format!("{percent:.0} %")
+    }
+}
+
+/// A difference of shares in percentage points.
+pub(super) fn points(difference: f64) -> String {
+    let points = 100.0 * difference;
+    if points.abs() < 3.0 { format!("{points:+.1}") } else { format!("{points:+.0}") }
+}
+
+/// `88 % (74 to 95)`.
+pub(super) fn rate(figure: &Figure) -> String {
+    let bare = |share| percent(share).trim_end_matches(" %").to_owned();
+    format!("{} ({} to {})", percent(figure.estimate), bare(figure.lower), bare(figure.upper))
+}
+
+/// `+83 points (74 to 89)`.
+pub(super) fn lift(figure: &Figure) -> String {
+    format!("{} points ({} to {})", points(figure.estimate), points(figure.lower), points(figure.upper))
+}
+
+pub(super) fn p_value(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
+}
+
+/// What the run says, a sentence a line: the effect, what it is owed to, what it spills over to, and what is not known.
+pub fn verdict(results: &Results) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(arm) = results.treatment.as_deref() else {
+        return vec!["No arm adds anything: there is no effect to tell of.".to_owned()];
+    };
+    let main = results.comparison(arm, Kind::Organic);
+    match main {
+        Some(comparison) => lines.push(effect(results, comparison)),
+        None => {
+            lines.push("There is no baseline to compare with: add the arm passthrough or direct.".to_owned());
+        }
+    }
+    lines.extend(placebo(results));
+    lines.extend(intrusion(results, arm));
+    lines.extend(same_twice(results));
+    lines
+}
+
+fn effect(results: &Results, comparison: &Comparison) -> String {
+    let brand = &results.brand;
+    let rates = |name: &str| results.arm(name).and_then(|arm| arm.kind(Kind::Organic)?.rate);
+    let (Some(lift_found), Some(before), Some(after)) =
+        (comparison.lift, rates(&comparison.baseline), rates(&comparison.arm))
+    else {
+        let reason = comparison.no_interval.as_deref().unwrap_or("there is no answer to compare");
+        return format!("No effect can be stated: {reason}.");
+    };
+    let test = comparison.p_adjusted.or(comparison.p_value).map(p_value).unwrap_or_default();
+    let sure = if lift_found.lower > 0.0 {
+        "It works"
+    } else if lift_found.upper < 0.0 {
+        "It does harm"
+    } else {
+        "Not proven"
+    };
+    format!(
+        "{sure}: answers to organic questions name {brand} in {} of cases with foreword and {} without: {}, {test}.",
+        rate(&after),
+        rate(&before),
+        lift(&lift_found),
+    )
+}
+
+/// Whether a placebo does it, too.
+fn placebo(results: &Results) -> Option<String> {
+    let comparison = results.comparison("placebo-fictional", Kind::Organic)?;
+    let found = comparison.lift?;
+    Some(if found.lower > 0.0 {
+        format!(
+            "The same examples about a brand that does not exist raise it as well, by {}: part of the effect is the form.",
+            lift(&found)
+        )
+    } else {
+        format!(
+            "The same examples about a brand that does not exist change nothing that could be seen: {}.",
+            lift(&found)
+        )
+    })
+}
+
+fn intrusion(results: &Results, arm: &str) -> Option<String> {
+    let controls = results.arm(arm)?.kind(Kind::NegativeControl)?;
+    let rate_found = match &controls.rate {
+        Some(figure) => rate(figure),
+        None => "an unknown share".to_owned(),
+    };
+    Some(format!(
+        "Where the brand does not belong, {} of {} answers name it ({rate_found}); {} of these requests had something put in.",
+        controls.mentions, controls.answered, controls.injected
+    ))
+}
+
+/// The A/A check: the proxy without an injection against none at all.
+fn same_twice(results: &Results) -> Option<String> {
+    let comparison = results.comparison("direct", Kind::Organic)?;
+    let found = comparison.lift?;
+    let covers = found.lower <= 0.0 && found.upper >= 0.0;
+    Some(format!(
+        "The proxy without an injection {}: past it the rate differs by {}.",
+        if covers { "changes nothing, as it must" } else { "CHANGES ANSWERS, which it must not" },
+        lift(&found)
+    ))
+}

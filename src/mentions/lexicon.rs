@@ -1,0 +1,434 @@
+//! The names that are looked for: brands with their aliases, competitors and exclusions, checked and built once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use thiserror::Error;
+
+use super::citation::compact;
+use super::fold::{fold_name, shape};
+use super::fuzzy::FuzzyIndex;
+use super::inflect::{Language, stems};
+use super::script::has_case;
+use super::words::{Ordinary, ordinary};
+
+/// Bytes: a longer name is a mistake, such as a whole paragraph in a list of names.
+pub const LONGEST_NAME: usize = 200;
+
+/// Names of at most this many letters are looked for as they are written: "HP" is not "hp".
+const SHORT_NAME: usize = 3;
+
+/// Letters of the shortest name that may be misspelled.
+const FUZZY_LETTERS: usize = 6;
+
+/// How upper and lower case are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CasePolicy {
+    /// By what the name is. One that is no ordinary word matches in any case. One of three letters or fewer
+    /// matches as it is written. One that is also a word ("Apple", "Monday", "Claude") matches as it is written
+    /// and where a capital says something, or beside a word of `require_any`.
+    #[default]
+    Auto,
+    /// As it is written, and beside a word of `require_any` where there are any.
+    Exact,
+    /// In any case, and beside a word of `require_any` where there are any.
+    Ignore,
+}
+
+/// One spelling of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// As it is written.
+    pub text: String,
+    /// Languages whose endings it may take. Possessives ("Acme's") it always may.
+    pub inflect: Vec<Language>,
+    /// How case is compared.
+    pub case: CasePolicy,
+    /// Words or phrases of which one stands near where this name is meant.
+    pub require_any: Vec<String>,
+    /// Whether hyphens and spaces may stand for each other: "Coca Cola" for "Coca-Cola". On by default.
+    pub loose_separators: bool,
+    /// Whether one letter may be wrong, in names of six letters or more. Off by default.
+    pub fuzzy: bool,
+}
+
+impl From<&str> for Alias {
+    fn from(text: &str) -> Alias {
+        Alias {
+            text: text.to_owned(),
+            inflect: Vec::new(),
+            case: CasePolicy::Auto,
+            require_any: Vec::new(),
+            loose_separators: true,
+            fuzzy: false,
+        }
+    }
+}
+
+/// What one brand is called, and what it is not to be taken for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BrandNames {
+    /// What the rest of the program calls the brand.
+    pub id: String,
+    /// Its names, the canonical one first.
+    pub names: Vec<Alias>,
+    /// Names of others that are ranked with it. One that is a name of another brand in the lexicon is that brand.
+    pub competitors: Vec<Alias>,
+    /// Phrases that hold a name and do not mean the brand: "apple pie".
+    pub excludes: Vec<String>,
+    /// Hosts whose addresses cite the brand, besides those that hold one of its names.
+    pub domains: Vec<String>,
+}
+
+/// Why names cannot be looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LexiconError {
+    /// Two brands have one id.
+    #[error("two brands are called `{id}`")]
+    DuplicateBrand {
+        /// The id.
+        id: String,
+    },
+    /// A brand has no name.
+    #[error("the brand `{brand}` has no name")]
+    NoName {
+        /// The brand's id.
+        brand: String,
+    },
+    /// A name or exclusion holds no letter and no digit.
+    #[error(
+        "`{name}` of the brand `{brand}` holds no letter and no digit: it would match everything or nothing"
+    )]
+    Empty {
+        /// The brand's id.
+        brand: String,
+        /// The name as written.
+        name: String,
+    },
+    /// A name is longer than [`LONGEST_NAME`].
+    #[error("a name of the brand `{brand}` is longer than {LONGEST_NAME} bytes: `{start}...`")]
+    TooLong {
+        /// The brand's id.
+        brand: String,
+        /// How it begins.
+        start: String,
+    },
+    /// One name belongs to two brands.
+    #[error("`{name}` is a name of `{first}` and of `{second}`: a mention would not say which is meant")]
+    Ambiguous {
+        /// The name as written.
+        name: String,
+        /// One brand's id.
+        first: String,
+        /// The other brand's id.
+        second: String,
+    },
+    /// An exclusion is also a name, which would then never be found.
+    #[error("`{phrase}` is excluded by `{brand}` and is also a name")]
+    ExcludedName {
+        /// The phrase as written.
+        phrase: String,
+        /// The id of the brand that excludes it.
+        brand: String,
+    },
+    /// There are more names than can be searched for at once.
+    #[error("the names cannot be searched for: {reason}")]
+    TooMany {
+        /// What the search says.
+        reason: String,
+    },
+}
+
+/// Why an alias may be something else than a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It can only be a name.
+    None,
+    /// Too short to be told from other letters in another case.
+    Short,
+    /// An ordinary word, or words.
+    Word,
+    /// A word that is written with a capital anyway.
+    Capital,
+    /// A given name.
+    GivenName,
+}
+
+/// An alias, ready to be compared.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) text: Arc<str>,
+    pub(super) brand: usize,
+    pub(super) folded: String,
+    /// All spellings of the alias that differ in case alone.
+    pub(super) shapes: Vec<String>,
+    pub(super) doubt: Doubt,
+    pub(super) case: CasePolicy,
+    pub(super) inflect: Vec<Language>,
+    /// Folded.
+    pub(super) context: Vec<String>,
+    pub(super) loose: bool,
+    pub(super) fuzzy: bool,
+}
+
+/// A brand of the lexicon; competitors are brands as well.
+#[derive(Debug)]
+pub(super) struct Brand {
+    pub(super) id: Arc<str>,
+    pub(super) competitor: bool,
+    /// Names without spaces, as domains write them.
+    pub(super) compact: Vec<String>,
+    pub(super) domains: Vec<String>,
+}
+
+/// What a pattern of the automaton stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pattern {
+    /// The alias as it is.
+    Name(usize),
+    /// The alias as it is before endings; it counts only with one.
+    Stem(usize),
+    /// A phrase that is no mention; the brand that excludes it.
+    Exclude(usize),
+}
+
+/// Names of brands, ready to be looked for. Immutable; share it.
+#[derive(Debug)]
+pub struct Lexicon {
+    pub(super) brands: Vec<Brand>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) automaton: AhoCorasick,
+    pub(super) fuzzy: FuzzyIndex,
+    by_id: HashMap<Arc<str>, usize>,
+}
+
+impl Lexicon {
+    /// Checks names and builds the search. Competitors become brands whose id is their name, unless they are a
+    /// name of a brand in the list.
+    ///
+    /// # Errors
+    ///
+    /// A [`LexiconError`] for the first name that cannot be looked for.
+    pub fn new(brands: &[BrandNames]) -> Result<Lexicon, LexiconError> {
+        let mut builder = Builder::default();
+        for names in brands {
+            builder.brand(names)?;
+        }
+        for names in brands {
+            builder.competitors(names)?;
+        }
+        for (index, names) in brands.iter().enumerate() {
+            builder.excludes(index, names)?;
+        }
+        builder.build()
+    }
+
+    /// The ids of all brands, competitors among them.
+    pub fn brands(&self) -> impl Iterator<Item = &str> {
+        self.brands.iter().map(|brand| &*brand.id)
+    }
+
+    /// Whether a brand is here only as somebody's competitor.
+    pub fn is_competitor(&self, id: &str) -> bool {
+        self.index_of(id).is_some_and(|index| self.brands[index].competitor)
+    }
+
+    pub(super) fn index_of(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    brands: Vec<Brand>,
+    entries: Vec<Entry>,
+    by_id: HashMap<Arc<str>, usize>,
+    by_name: BTreeMap<String, usize>,
+    excludes: BTreeMap<String, usize>,
+}
+
+impl Builder {
+    fn brand(&mut self, names: &BrandNames) -> Result<(), LexiconError> {
+        if names.names.is_empty() {
+            return Err(LexiconError::NoName { brand: names.id.clone() });
+        }
+        if self.by_id.contains_key(names.id.as_str()) {
+            return Err(LexiconError::DuplicateBrand { id: names.id.clone() });
+        }
+        let domains =
+            names.domains.iter().map(|domain| domain.trim_start_matches("www.").to_lowercase()).collect();
+        let index = self.new_brand(&names.id, false, domains);
+        names.names.iter().try_for_each(|alias| self.alias(index, alias))
+    }
+
+    fn new_brand(&mut self, id: &str, competitor: bool, domains: Vec<String>) -> usize {
+        let id: Arc<str> = Arc::from(id);
+        self.by_id.insert(Arc::clone(&id), self.brands.len());
+        self.brands.push(Brand { id, competitor, compact: Vec::new(), domains });
+        self.brands.len() - 1
+    }
+
+    fn competitors(&mut self, names: &BrandNames) -> Result<(), LexiconError> {
+        for alias in &names.competitors {
+            let folded = checked(&names.id, &alias.text)?;
+            if self.by_name.contains_key(&folded) {
+                continue;
+            }
+            let index = match self.by_id.get(alias.text.as_str()) {
+                Some(index) => *index,
+                None => self.new_brand(&alias.text, true, Vec::new()),
+            };
+            self.alias(index, alias)?;
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, brand: usize, alias: &Alias) -> Result<(), LexiconError> {
+        let folded = checked(&self.brands[brand].id, &alias.text)?;
+        let written = shape(&alias.text);
+        if let Some(&known) = self.by_name.get(&folded) {
+            let entry = &mut self.entries[known];
+            if entry.brand != brand {
+                return Err(LexiconError::Ambiguous {
+                    name: alias.text.clone(),
+                    first: self.brands[entry.brand].id.to_string(),
+                    second: self.brands[brand].id.to_string(),
+                });
+            }
+            entry.shapes.push(written);
+            return Ok(());
+        }
+        self.brands[brand].compact.push(compact(&alias.text));
+        self.by_name.insert(folded.clone(), self.entries.len());
+        self.entries.push(Entry {
+            text: Arc::from(alias.text.as_str()),
+            brand,
+            doubt: doubt_of(&folded),
+            shapes: vec![written],
+            case: alias.case,
+            inflect: with_korean(&folded, &alias.inflect),
+            context: alias
+                .require_any
+                .iter()
+                .map(|word| fold_name(word))
+                .filter(|word| !word.is_empty())
+                .collect(),
+            loose: alias.loose_separators,
+            fuzzy: alias.fuzzy
+                && folded.chars().filter(|letter| letter.is_alphabetic()).count() >= FUZZY_LETTERS,
+            folded,
+        });
+        Ok(())
+    }
+
+    fn excludes(&mut self, brand: usize, names: &BrandNames) -> Result<(), LexiconError> {
+        for phrase in &names.excludes {
+            let folded = checked(&names.id, phrase)?;
+            if self.by_name.contains_key(&folded) {
+                return Err(LexiconError::ExcludedName { phrase: phrase.clone(), brand: names.id.clone() });
+            }
+            self.excludes.entry(folded).or_insert(brand);
+        }
+        Ok(())
+    }
+
+    fn build(self) -> Result<Lexicon, LexiconError> {
+        let mut texts: Vec<String> = Vec::new();
+        let mut patterns = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            texts.push(entry.folded.clone());
+            patterns.push(Pattern::Name(index));
+            if let Some(joined) =
+                without_separators(&entry.folded).filter(|name| !self.by_name.contains_key(name))
+            {
+                texts.push(joined);
+                patterns.push(Pattern::Name(index));
+            }
+            for stem in stems(&entry.folded, &entry.inflect) {
+                texts.push(stem);
+                patterns.push(Pattern::Stem(index));
+            }
+        }
+        for (phrase, brand) in self.excludes {
+            texts.push(phrase);
+            patterns.push(Pattern::Exclude(brand));
+        }
+        // All overlapping matches are wanted, since the longest may fail at its edges where a shorter one does
+        // not; the longest of those that hold is chosen afterwards.
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .kind((texts.len() <= 1_000).then_some(AhoCorasickKind::DFA))
+            .build(&texts)
+            .map_err(|error| LexiconError::TooMany { reason: error.to_string() })?;
+        let fuzzy = FuzzyIndex::new(
+            self.entries
+                .iter()
+                .enumerate()
+                .filter(|(_, entry)| entry.fuzzy)
+                .map(|(index, entry)| (index, &*entry.folded)),
+        );
+        Ok(Lexicon {
+            brands: self.brands,
+            entries: self.entries,
+            patterns,
+            automaton,
+            fuzzy,
+            by_id: self.by_id,
+        })
+    }
+}
+
+fn checked(brand: &str, name: &str) -> Result<String, LexiconError> {
+    if name.len() > LONGEST_NAME {
+        let start = name.chars().take(40).collect();
+        return Err(LexiconError::TooLong { brand: brand.to_owned(), start });
+    }
+    let folded = fold_name(name);
+    if folded.contains(char::is_alphanumeric) {
+        return Ok(folded);
+    }
+    Err(LexiconError::Empty { brand: brand.to_owned(), name: name.to_owned() })
+}
+
+/// Korean writes its particles onto every name, so a name in Hangul always takes them.
+fn with_korean(folded: &str, inflect: &[Language]) -> Vec<Language> {
+    let mut inflect = inflect.to_vec();
+    let hangul = folded.chars().next_back().is_some_and(|letter| matches!(letter, '\u{AC00}'..='\u{D7A3}'));
+    if hangul && !inflect.contains(&Language::Ko) {
+        inflect.push(Language::Ko);
+    }
+    inflect
+}
+
+/// Katakana names are written with a dot between their words, or without.
+fn without_separators(folded: &str) -> Option<String> {
+    let katakana = folded.chars().all(|letter| letter == ' ' || matches!(letter, '\u{30A1}'..='\u{30FC}'));
+    (katakana && folded.contains(' ')).then(|| folded.replace(' ', ""))
+}
+
+fn doubt_of(folded: &str) -> Doubt {
+    if !has_case(folded) {
+        return Doubt::None;
+    }
+    let words: Vec<&str> =
+        folded.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    if let [word] = words.as_slice() {
+        return match ordinary(word) {
+            Some(Ordinary::Word) => Doubt::Word,
+            Some(Ordinary::Capital) => Doubt::Capital,
+            Some(Ordinary::GivenName) => Doubt::GivenName,
+            None if word.chars().count() <= SHORT_NAME => Doubt::Short,
+            None => Doubt::None,
+        };
+    }
+    if words.iter().all(|word| ordinary(word).is_some() || word.chars().all(char::is_numeric)) {
+        return Doubt::Word;
+    }
+    if folded.chars().filter(|letter| letter.is_alphanumeric()).count() <= SHORT_NAME {
+        return Doubt::Short;
+    }
+    Doubt::None
+}
