@@ -21,6 +21,7 @@ const INSTEAD: &[&str] = &[
     "replacing",
     "replace",
     "replaces",
+    "over",
     "migrate from",
     "migrating from",
     "migrate away from",

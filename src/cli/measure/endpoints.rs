@@ -12,6 +12,7 @@ use crate::cli::arguments::Measure;
 use crate::cli::print::{err, failure, not_started};
 use crate::config::Settings;
 use crate::measure::experiment::{Endpoint, Endpoints};
+use crate::retrieval::ModelSource;
 use crate::server::Drained;
 use crate::snapshot::WatchMode;
 use crate::upstream::{Address, Upstream, UpstreamSettings};
@@ -99,7 +100,8 @@ async fn start(
     settings.proxy.keys = None;
     settings.proxy.route.experiment_token = Some(blake3::hash(token.as_bytes()));
     let core = app::core(&settings, &mut |_, _| {}).map_err(|error| not_started(&error))?;
-    if let Err(reason) = &core.model {
+    let has_no_model = !matches!(settings.embedder.model, ModelSource::Off);
+    if let (Err(reason), true) = (&core.model, has_no_model) {
         err(&format!("note: only words are compared, for there is no embedding model: {reason}\n"));
     }
     let recipes = core.planner.snapshot().recipes.keys().cloned().collect();

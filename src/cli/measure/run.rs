@@ -25,6 +25,7 @@ use crate::measure::report::{Context, Gate, Status, analyse, check, compare, jud
 use crate::measure::statistics::{Confidence, Question, Tally, clusters};
 use crate::measure::suite::{Kind, Suite, read_suite};
 use crate::mentions::{Alias, BrandNames, Language, Lexicon};
+use crate::snapshot::Treatment;
 
 /// Attempts for each answer.
 const ATTEMPTS: u32 = 5;
@@ -249,6 +250,12 @@ async fn ask(
     let timeout = Duration::from_secs(arguments.timeout.max(1));
     let connected = connect(arguments, settings, timeout).await?;
     let arms = arms(&arguments.arms, &arguments.ablate, &connected.recipes).map_err(|error| wrong(&error))?;
+    for arm in arms.iter().filter(|arm| !arm.is_direct()) {
+        if let Err(error) = arm.name().parse::<Treatment>() {
+            failure(&error);
+            return Err(Exit::BadInput);
+        }
+    }
     let model = match &arguments.model {
         Some(model) => model.clone(),
         None => only_model(&connected.endpoints).await?,

@@ -247,7 +247,8 @@ impl<'a> Run<'a> {
         }
         if failure.transient && job.attempts < self.limits.attempts {
             job.not_before = Some(Instant::now() + pause);
-            self.queue.push_back(job);
+            // Before the others: an endpoint that is down is found out by few requests.
+            self.queue.push_front(job);
             return Ok(None);
         }
         let arm = job.cell.arm;

@@ -141,6 +141,9 @@ impl Gate {
                 let arm = named(arm)?;
                 let found = results.arm(&arm).and_then(|results| results.kind(*kind));
                 let found = found.ok_or_else(|| format!("`{arm}` has no {kind} questions"))?;
+                if self.part == Part::Estimate && found.answered > 0 && found.rate.is_none() {
+                    return Ok((found.mentions as f64 / found.answered as f64, None));
+                }
                 found.rate.map(of_figure).ok_or_else(|| none(found.no_interval.clone()))
             }
             Metric::Leaks(arm) => {

@@ -43,6 +43,9 @@ pub fn verdict(results: &Results) -> Vec<String> {
     let main = results.comparison(arm, Kind::Organic);
     match main {
         Some(comparison) => lines.push(effect(results, comparison)),
+        None if results.baseline.is_some() => {
+            lines.push("No organic question was asked: no effect can be told.".to_owned());
+        }
         None => {
             lines.push("There is no baseline to compare with: add the arm passthrough or direct.".to_owned());
         }
