@@ -26,6 +26,14 @@ pub enum Placebo {
 }
 
 impl Placebo {
+    /// What this placebo calls a brand.
+    pub fn brand(self, name: &str) -> &str {
+        match self {
+            Placebo::Fictional | Placebo::Length => FICTIONAL,
+            Placebo::Shuffled => name,
+        }
+    }
+
     /// `item` as this placebo tells it. `names` are the spellings of the brand, `other` is another of its items.
     pub fn apply(self, item: &Item, names: &[&str], other: &Item) -> Item {
         let body = match self {

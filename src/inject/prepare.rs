@@ -14,6 +14,8 @@ const MESSAGE_OVERHEAD_TOKENS: u32 = 4;
 pub struct Prepared {
     /// The item itself.
     pub item: Arc<Item>,
+    /// The canonical spelling of its brand.
+    brand: Arc<str>,
     /// For `pairs` and `lead`: the messages as JSON, each followed by a comma. Empty otherwise.
     messages: String,
     /// Tokens that the item adds.
@@ -25,19 +27,20 @@ impl Prepared {
     pub fn new(
         recipe: &Recipe,
         item: Arc<Item>,
+        brand: Arc<str>,
         mut count: impl FnMut(&str) -> u32,
     ) -> Result<Prepared, RenderError> {
         match recipe.placement {
             Placement::Pairs | Placement::Lead => {
-                let (user, assistant) = recipe.pair(&item)?;
+                let (user, assistant) = recipe.pair(&item, &brand)?;
                 let tokens = count(&user) + count(&assistant) + 2 * MESSAGE_OVERHEAD_TOKENS;
                 let messages = format!("{},{},", message("user", &user), message("assistant", &assistant));
-                Ok(Prepared { item, messages, tokens })
+                Ok(Prepared { item, brand, messages, tokens })
             }
             Placement::Message | Placement::Inline => {
                 // Counted as if it stood alone: together items share the frame, so this is never too few.
-                let tokens = count(&recipe.block(&[&item])?) + MESSAGE_OVERHEAD_TOKENS;
-                Ok(Prepared { item, messages: String::new(), tokens })
+                let tokens = count(&recipe.block(&[(&item, &brand)])?) + MESSAGE_OVERHEAD_TOKENS;
+                Ok(Prepared { item, brand, messages: String::new(), tokens })
             }
         }
     }
@@ -46,7 +49,8 @@ impl Prepared {
 impl Recipe {
     /// The bytes that a turn gets for these items, in the order in which they are told.
     pub fn render(&self, items: &[&Prepared]) -> Result<Vec<u8>, RenderError> {
-        let bare: Vec<&Item> = items.iter().map(|prepared| &*prepared.item).collect();
+        let bare: Vec<(&Item, &str)> =
+            items.iter().map(|prepared| (&*prepared.item, &*prepared.brand)).collect();
         Ok(match self.placement {
             Placement::Pairs | Placement::Lead => {
                 items.iter().flat_map(|prepared| prepared.messages.bytes()).collect()

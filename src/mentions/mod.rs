@@ -5,6 +5,7 @@
 //! for all names at once ([`lexicon`]), and each candidate is held against boundaries, endings, case and context
 //! ([`detect`]). What the answer quotes from the question, a disclosure footer and addresses are no mentions.
 
+mod brands;
 mod citation;
 mod context;
 mod detect;

@@ -138,6 +138,10 @@ impl Telling {
         }
         let brands = || scope.brands.iter().map(|&brand| &snapshot.brands[brand]);
         let all: Vec<&Arc<Item>> = brands().flat_map(ServedBrand::items).collect();
+        let name_of = |id: &str| {
+            let name = brands().find(|brand| brand.prepared(id).is_some()).map_or("", |brand| &*brand.name);
+            Arc::from(self.placebo.map_or(name, |placebo| placebo.brand(name)))
+        };
         let names: Vec<&str> = brands().flat_map(ServedBrand::names).collect();
         let mut random = fastrand::Rng::with_seed(xxh3_64(query.text.as_bytes()));
         let mut told: Vec<&Arc<Item>> = offers.iter().map(|offer| &offer.item).collect();
@@ -149,13 +153,14 @@ impl Telling {
                 .collect();
         }
         let tell = |item: &Arc<Item>, other: &Item| {
+            let name: Arc<str> = name_of(&item.id);
             let item = match self.placebo {
                 None => Arc::clone(item),
                 Some(placebo) => Arc::new(placebo.apply(item, &names, other)),
             };
             // Counting needs the vocabulary, which is gone once the snapshot is built.
             let count = |text: &str| estimate_tokens(text.len());
-            Prepared::new(&self.recipe, item, count).map(Cow::Owned)
+            Prepared::new(&self.recipe, item, name, count).map(Cow::Owned)
         };
         told.into_iter()
             .map(|item| {
