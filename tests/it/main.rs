@@ -17,6 +17,7 @@ mod golden;
 mod invariants;
 mod keys;
 mod knowledge;
+mod labelled;
 mod measure;
 mod mentions;
 mod operators;
