@@ -9,6 +9,7 @@
 
 mod arms;
 mod commands;
+mod dialects;
 mod dialogue;
 mod embedding;
 mod evaluate;
@@ -17,6 +18,7 @@ mod golden;
 mod invariants;
 mod keys;
 mod knowledge;
+mod legality;
 mod measure;
 mod mentions;
 mod operators;
