@@ -55,10 +55,8 @@ impl Prompts {
         let span = cursor.string()?;
         let raw = cursor.slice(span.clone());
         self.longest = self.longest.max(raw.len());
-        let mut said = stretches(raw);
-        if said.is_empty() {
-            said.push((Role::User, 0..beginning(raw, HEAD_BYTES).len()));
-        }
+        let alone = || vec![(Role::User, 0..beginning(raw, HEAD_BYTES).len())];
+        let said = stretches(raw).unwrap_or_else(alone);
         self.messages.extend(said.into_iter().enumerate().map(|(number, (role, stretch))| {
             let span = span.start + stretch.start..span.start + stretch.end;
             Message {

@@ -70,11 +70,12 @@ const LONGEST_LABEL: usize = 24;
 /// What one speaker says: a byte range of the raw text, without the white space around it.
 pub(super) type Stretch = (Role, Range<usize>);
 
-/// The stretches of a raw JSON string's inside, in order; what stands before the first is nobody's. Empty
-/// where no user speaks.
-pub(super) fn stretches(raw: &str) -> Vec<Stretch> {
+/// The stretches of a raw JSON string's inside, in order; what stands before the first is nobody's. `None`
+/// where no user is seen to speak.
+pub(super) fn stretches(raw: &str) -> Option<Vec<Stretch>> {
     let mut found = Found { stretches: Vec::new(), role: Role::Other, said: None };
     let mut form = None;
+    let mut is_transcript = false;
     let mut starts_line = true;
     let mut at = 0;
     while let Some((char, next)) = char_at(raw, at) {
@@ -88,6 +89,7 @@ pub(super) fn stretches(raw: &str) -> Vec<Stretch> {
         let mark = mark.filter(|mark| form.map_or(mark.role != Role::Other, |form| form == mark.form));
         if let Some(mark) = mark {
             form = Some(mark.form);
+            is_transcript |= mark.role == Role::User;
             found.begin(mark.role);
             starts_line = false;
             at = mark.end;
@@ -98,7 +100,7 @@ pub(super) fn stretches(raw: &str) -> Vec<Stretch> {
         }
     }
     found.begin(Role::Other);
-    if found.stretches.iter().any(|(role, _)| *role == Role::User) { found.stretches } else { Vec::new() }
+    is_transcript.then_some(found.stretches)
 }
 
 /// The longest beginning of a raw JSON string's inside of at most `most` bytes that cuts no escape.
@@ -207,7 +209,7 @@ mod tests {
     use super::{Role, beginning, stretches};
 
     fn said(raw: &str) -> Vec<(Role, &str)> {
-        stretches(raw).into_iter().map(|(role, span)| (role, &raw[span])).collect()
+        stretches(raw).into_iter().flatten().map(|(role, span)| (role, &raw[span])).collect()
     }
 
     #[test]

@@ -84,9 +84,28 @@ fn every_recipe_tells_its_items_in_every_dialect() {
             let at = sent.find(told).unwrap_or_else(|| panic!("{} {recipe}: {sent}", wire.name));
             // System text stays in front of it, the question after it.
             assert!(at < sent.rfind(TEXTS[0]).unwrap(), "{} {recipe}: {sent}", wire.name);
-            assert!(sent.find("Be brief.").is_none_or(|system| system < at), "{} {recipe}: {sent}", wire.name);
+            assert!(
+                sent.find("Be brief.").is_none_or(|system| system < at),
+                "{} {recipe}: {sent}",
+                wire.name
+            );
         }
     }
+}
+
+#[test]
+fn every_dialect_is_served_at_its_path() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        for wire in WIRES {
+            let body = (wire.write)(&question(TEXTS[0]));
+            let answer = exchange(proxy.address, &post(wire.path, &body)).await;
+            assert_eq!(answer.decision(), "injected", "{}", wire.name);
+            let sent = wire.pieces(&upstream.last().body).concat();
+            assert!(sent.contains("twelve kilograms"), "{}: {sent}", wire.name);
+        }
+    });
 }
 
 #[test]
@@ -96,10 +115,9 @@ fn what_was_told_is_not_told_again_and_topics_are_kept_off_in_every_dialect() {
         said.extend([Assistant("The FeatherAnvil.".to_owned()), User(TEXTS[0].to_owned())]);
         let sent = wire.pieces(&explain("pairs", wire.dialect, &(wire.write)(&said)).spliced.body).concat();
         assert_eq!(sent.matches("twelve kilograms").count(), 1, "{}: {sent}", wire.name);
-        for (text, reason) in [
-            ("What is the capital of France?", SkipReason::BelowThreshold),
-            (TEXTS[7], SkipReason::Vetoed),
-        ] {
+        for (text, reason) in
+            [("What is the capital of France?", SkipReason::BelowThreshold), (TEXTS[7], SkipReason::Vetoed)]
+        {
             let decision = explain("pairs", wire.dialect, &(wire.write)(&question(text))).decision;
             assert_eq!(decision, Decision::Skipped(reason), "{}", wire.name);
         }
@@ -128,7 +146,11 @@ fn t3_t4_what_no_dialect_can_read_leaves_as_it_came() {
             (format!("{{{key:?}:{{}}}}"), Unreadable::Ambiguous),
             (format!("{{{key:?}:null}}"), Unreadable::Ambiguous),
         ] {
-            assert_eq!(Conversation::read(body.as_bytes(), dialect).unwrap_err(), expected, "{dialect:?} {body:.60}");
+            assert_eq!(
+                Conversation::read(body.as_bytes(), dialect).unwrap_err(),
+                expected,
+                "{dialect:?} {body:.60}"
+            );
             let explanation = explain("pairs", dialect, &body);
             assert_eq!(explanation.spliced.body, body.as_bytes());
         }
@@ -162,11 +184,9 @@ fn paths_tell_the_dialect_and_are_configurable() {
     }
     run(async {
         let upstream = Upstream::answering("{}").await;
-        let config = [
-            ("injection.chat_paths", "/chat/completions, /v2/chat"),
-            ("injection.responses_paths", ""),
-        ];
-        let proxy = Proxy::of(Site::new(), &upstream.url(), &config).await;
+        let config =
+            [("injection.chat_paths", "/chat/completions, /v2/chat"), ("injection.responses_paths", "")];
+        let proxy = Proxy::of(Site::new(), &format!("http://{}", upstream.address), &config).await;
         let chat = (WIRES[0].write)(&question(TEXTS[0]));
         let items = (WIRES[2].write)(&question(TEXTS[0]));
         let prompt = (WIRES[4].write)(&question(TEXTS[0]));
@@ -214,7 +234,9 @@ fn prompts_in_every_form() {
     ] {
         assert_eq!(ask("pairs", prompt.clone()).decision, Decision::Skipped(reason), "{prompt}");
     }
-    for (field, decision) in [("\"echo\":true", Some(SkipReason::Echo)), ("\"echo\":false", None), ("\"echo\":null", None)] {
+    for (field, decision) in
+        [("\"echo\":true", Some(SkipReason::Echo)), ("\"echo\":false", None), ("\"echo\":null", None)]
+    {
         let body = format!("{{\"prompt\":\"{}\",{field}}}", TEXTS[0]);
         let found = explain("pairs", Dialect::Completions, &body).decision;
         assert_eq!(matches!(found, Decision::Injected { .. }), decision.is_none(), "{field}");
@@ -225,7 +247,7 @@ fn prompts_in_every_form() {
 #[test]
 fn invariant_3_a_text_that_goes_on_keeps_what_stands_in_front_of_it() {
     // Nobody is seen to speak in it, and it is longer than what is looked at.
-    let start = format!("{} {}", TEXTS[0], "Smiths of all lands have asked so. ".repeat(80));
+    let start = format!("{} ", TEXTS[0]).repeat(60);
     let outbound = |text: &str| -> String {
         let body = json!({ "prompt": text }).to_string();
         let body = explain("pairs", Dialect::Completions, &body).spliced.body;
@@ -278,7 +300,10 @@ fn items_of_a_call_keep_together_whatever_stands_between() {
     ] {
         let item = |kind: &str| format!("{{\"type\":\"{kind}\",\"call_id\":\"c\"}}");
         assert_eq!(said(&item(call)), open, "{call}");
-        assert!(matches!(said(&format!("{},{}", item(call), item(output))), Decision::Injected { .. }), "{call}");
+        assert!(
+            matches!(said(&format!("{},{}", item(call), item(output))), Decision::Injected { .. }),
+            "{call}"
+        );
     }
     // Calls that the provider answers itself have no output of the client's.
     for kind in ["web_search_call", "file_search_call", "code_interpreter_call", "mcp_call", "reasoning"] {

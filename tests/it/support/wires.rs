@@ -32,7 +32,9 @@ pub const WIRES: &[Wire] = &[
         name: "chat, texts",
         dialect: Dialect::ChatCompletions,
         path: "/v1/chat/completions",
-        write: |said| json!({ "model": "m", "messages": each(said, |role, text| json!({ "role": role, "content": text })), "seed": 1 }).to_string(),
+        write: |said| {
+            json!({ "model": "m", "messages": each(said, |role, text| json!({ "role": role, "content": text })), "seed": 1 }).to_string()
+        },
     },
     Wire {
         name: "chat, parts, spread out",
@@ -47,7 +49,9 @@ pub const WIRES: &[Wire] = &[
         name: "responses, list of messages",
         dialect: Dialect::Responses,
         path: "/v1/responses",
-        write: |said| json!({ "input": each(said, |role, text| json!({ "role": role, "content": text })), "store": false }).to_string(),
+        write: |said| {
+            json!({ "input": each(said, |role, text| json!({ "role": role, "content": text })), "store": false }).to_string()
+        },
     },
     Wire {
         name: "responses, items with parts",
