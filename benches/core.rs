@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use foreword::chat::{Conversation, Dialect, SseDecoder};
-use foreword::inject::{Budget, Plan, Prepared, estimate_tokens, load_recipes, splice};
+use foreword::inject::{Budget, Form, Plan, Prepared, estimate_tokens, load_recipes, splice};
 use foreword::knowledge::{Body, Item, Origin, Validity};
 
 /// A conversation of `turns` turns, each with an answer of about 120 bytes.
@@ -64,7 +64,7 @@ fn benches(criterion: &mut Criterion) {
         let turns = read().map(|conversation| conversation.turns()).unwrap_or_default();
         let mut plan = Plan::empty();
         for _ in 0..turns.len() {
-            plan = plan.offer(&offers, &recipe, &budget).unwrap_or(plan);
+            plan = plan.offer(&offers, &recipe, Form::Messages, &budget).unwrap_or(plan);
         }
         group.bench_function("splice", |bencher| {
             bencher.iter(|| black_box(splice(body.as_bytes(), &turns, recipe.placement, &plan.placed)));
@@ -83,7 +83,7 @@ fn benches(criterion: &mut Criterion) {
         });
     });
     criterion.bench_function("plan and render one turn", |bencher| {
-        bencher.iter(|| black_box(Plan::empty().offer(&offers, &recipe, &budget)));
+        bencher.iter(|| black_box(Plan::empty().offer(&offers, &recipe, Form::Messages, &budget)));
     });
 }
 

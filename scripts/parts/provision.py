@@ -156,6 +156,13 @@ LLM_SERVER = Wheel(
     },
 )
 
+# Chat templates as models publish them, collected by a training tool: the tests render conversations with them. The
+# wheel is only unzipped.
+CHAT_TEMPLATES = Wheel(
+    "axolotl==0.19.0",
+    {"any": "f28eb3ad3709975eec4adfe13307dd980c7e7917cc43cb03f2c6f26c007135cc"},
+)
+
 
 def model_pieces() -> list:
     return list(MODEL_FILES)
@@ -188,7 +195,14 @@ def client_pieces() -> list:
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
         run(["npm", "ci", *options, "--cache", str(WORK / "npm")], "npm ci of tests/clients/node", cwd=folder)
 
+    def fill_templates(folder: Path) -> None:
+        with zipfile.ZipFile(download(CHAT_TEMPLATES)) as archive:
+            for name in archive.namelist():
+                if name.endswith(".jinja"):
+                    (folder / Path(name).name).write_bytes(archive.read(name))
+
     return [
+        Folder("templates", CHAT_TEMPLATES.pinned(), fill_templates),
         Folder("clients/venv", requirements.read_text() + python, fill_venv),
         Folder("clients/node", package.read_text() + lock.read_text(), fill_node),
     ]

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::conversation::{Content, Conversation, Role};
+use super::conversation::Conversation;
 use super::json::{Cursor, Kind};
+use super::message::{Content, Role};
 use super::text::decode_string;
 
 /// The user message that opens a turn.
@@ -21,6 +22,8 @@ pub struct Turn {
     /// Whether something may be put before it. Not when calls of the assistant before it still wait for
     /// their results: nothing may come between the two.
     pub insertable: bool,
+    /// Whether it is the first turn of a conversation of its own, for which nothing before it was said.
+    pub opens: bool,
 }
 
 impl Conversation {
@@ -30,7 +33,13 @@ impl Conversation {
         let mut turns = Vec::new();
         let mut answers = Vec::new();
         let mut open_calls = 0_usize;
+        let mut opens = false;
         for message in &self.messages {
+            if message.opens {
+                answers.clear();
+                open_calls = 0;
+                opens = true;
+            }
             match message.role {
                 Role::User => turns.push(Turn {
                     span: message.span.clone(),
@@ -38,9 +47,11 @@ impl Conversation {
                     answers: std::mem::take(&mut answers),
                     text_part: self.dialect.text_part(),
                     insertable: open_calls == 0,
+                    opens: std::mem::take(&mut opens),
                 }),
                 Role::Assistant => {
-                    open_calls = message.tool_calls;
+                    let before = if self.dialect.messages_state_calls() { 0 } else { open_calls };
+                    open_calls = before + message.tool_calls;
                     answers.push(message.content.clone());
                 }
                 Role::Tool => open_calls = open_calls.saturating_sub(1),
@@ -68,7 +79,9 @@ impl Content {
     /// Byte range of the raw content in the body; empty where there is none.
     pub fn raw(&self) -> Range<usize> {
         match self {
-            Content::Text(span) | Content::Parts(span) | Content::Bare(span) => span.clone(),
+            Content::Text(span) | Content::Parts(span) | Content::Bare(span) | Content::Prompt(span) => {
+                span.clone()
+            }
             Content::Absent | Content::Other => 0..0,
         }
     }
@@ -76,7 +89,9 @@ impl Content {
     /// The text, decoded: the string, or the text parts with a line break between them.
     pub fn text<'a>(&self, body: &'a str) -> Cow<'a, str> {
         match self {
-            Content::Text(span) | Content::Bare(span) => decode_string(&body[span.clone()]),
+            Content::Text(span) | Content::Bare(span) | Content::Prompt(span) => {
+                decode_string(&body[span.clone()])
+            }
             Content::Parts(span) => Cow::Owned(parts_text(&body[span.clone()])),
             Content::Absent | Content::Other => Cow::Borrowed(""),
         }
@@ -105,13 +120,14 @@ fn part_text(cursor: &mut Cursor<'_>) -> Option<String> {
     let mut more = cursor.enter(b'{').ok()?;
     while more {
         let key = decode_string(cursor.key().ok()?);
-        if cursor.kind().ok()? == Kind::String {
+        // Other strings, among them whole files, are not decoded.
+        if matches!(&*key, "type" | "text") && cursor.kind().ok()? == Kind::String {
             let span = cursor.string().ok()?;
             let value = decode_string(cursor.slice(span));
-            match &*key {
-                "type" => is_text = matches!(&*value, "text" | "input_text" | "output_text"),
-                "text" => text = Some(value.into_owned()),
-                _ => {}
+            if key == "type" {
+                is_text = matches!(&*value, "text" | "input_text" | "output_text");
+            } else {
+                text = Some(value.into_owned());
             }
         } else {
             cursor.skip_value().ok()?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::reader::Reader;
+use crate::chat::{Dialect, Paths};
 use crate::document::Problem;
 use crate::inject::{Budget, Tokenizer};
 use crate::keys::{KeyRing, read_keys};
@@ -145,6 +146,7 @@ fn resolve(reader: &mut Reader) -> Settings {
             route: RouteSettings {
                 brand_header: reader.flag("knowledge.brand_header", false),
                 allowed_paths: allowed_paths(reader, operator_key),
+                paths: paths(reader),
                 experiment_token: experiment_token(reader),
             },
         },
@@ -304,6 +306,32 @@ fn allowed_paths(reader: &mut Reader, operator_key: bool) -> Option<Vec<String>>
         return None;
     }
     Some(listed.unwrap_or_else(|| ALLOWED_PATHS.iter().map(|&path| path.to_owned()).collect()))
+}
+
+/// The ends of the paths whose requests injection knows.
+fn paths(reader: &mut Reader) -> Paths {
+    let keys = [
+        (Dialect::ChatCompletions, "injection.chat_paths"),
+        (Dialect::Responses, "injection.responses_paths"),
+        (Dialect::Completions, "injection.completions_paths"),
+    ];
+    let mut ends = Vec::new();
+    for (dialect, key) in keys {
+        let listed = reader.list(key).unwrap_or_else(|| vec![dialect.path_end().to_owned()]);
+        if let Some(wrong) =
+            listed.iter().find(|end| !end.starts_with('/') || end.len() < 2 || end.ends_with('/'))
+        {
+            reader.problem(
+                key,
+                &format!(
+                    "has {wrong:?}: write the end of a path from a slash on, such as {:?}",
+                    dialect.path_end()
+                ),
+            );
+        }
+        ends.extend(listed.into_iter().map(|end| (dialect, end)));
+    }
+    Paths::new(ends)
 }
 
 fn snapshot(reader: &mut Reader) -> SnapshotSettings {

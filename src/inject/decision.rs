@@ -19,6 +19,10 @@ pub enum SkipReason {
     Signed,
     /// The history lives upstream, where it cannot be seen.
     StatefulUpstream,
+    /// The answer is to repeat the prompt.
+    Echo,
+    /// The prompt is given as tokens.
+    TokenPrompt,
     /// The messages can be understood in more than one way.
     Ambiguous,
     /// The conversation has no user message.
@@ -62,6 +66,8 @@ impl SkipReason {
             SkipReason::Encoded => "encoded",
             SkipReason::Signed => "signed",
             SkipReason::StatefulUpstream => "stateful_upstream",
+            SkipReason::Echo => "echo",
+            SkipReason::TokenPrompt => "token_prompt",
             SkipReason::Ambiguous => "ambiguous",
             SkipReason::NoUserTurn => "no_user_turn",
             SkipReason::NoText => "no_text",
@@ -90,6 +96,8 @@ impl SkipReason {
             SkipReason::Encoded => "the body is compressed",
             SkipReason::Signed => "the body is signed by the client",
             SkipReason::StatefulUpstream => "the conversation lives upstream and cannot be seen",
+            SkipReason::Echo => "the answer is to repeat the prompt, and would repeat what was added",
+            SkipReason::TokenPrompt => "the prompt is given as tokens of the model",
             SkipReason::Ambiguous => "the messages can be understood in more than one way",
             SkipReason::NoUserTurn => "there is no user message",
             SkipReason::NoText => "the user message holds no text",

@@ -14,7 +14,7 @@ pub use budget::Budget;
 pub use decision::{Decision, SkipReason};
 pub use placebo::Placebo;
 pub use plan::{Placed, Plan, TurnOutcome};
-pub use prepare::Prepared;
+pub use prepare::{Form, Prepared};
 pub use recipe::{Order, Placement, Recipe, RenderError, load_recipes};
 pub use splice::{Spliced, splice};
 pub use tokens::{TokenCounter, Tokenizer, estimate_tokens};

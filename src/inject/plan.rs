@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::budget::Budget;
 use super::decision::{Decision, SkipReason};
-use super::prepare::Prepared;
+use super::prepare::{Form, Prepared};
 use super::recipe::{Placement, Recipe, RenderError};
 use super::tokens::estimate_tokens;
 use crate::knowledge::Item;
@@ -44,6 +44,12 @@ pub struct Plan {
     /// Turns that the plan covers.
     turns: usize,
     tokens: u32,
+    /// The first turn of the conversation that the last turn belongs to: zero, but for lists of prompts.
+    since: usize,
+    /// Tokens that turns before that one got.
+    tokens_before: u32,
+    /// Tokens of the conversation that got most.
+    most_tokens: u32,
 }
 
 impl Plan {
@@ -54,7 +60,21 @@ impl Plan {
             outcome: TurnOutcome::Skipped(SkipReason::NoUserTurn),
             turns: 0,
             tokens: 0,
+            since: 0,
+            tokens_before: 0,
+            most_tokens: 0,
         }
+    }
+
+    /// The plan, where the next turn begins a conversation of its own: nothing was told in it yet.
+    #[must_use]
+    pub fn open(&self) -> Plan {
+        Plan { since: self.turns, tokens_before: self.tokens, ..self.clone() }
+    }
+
+    /// Whether the next turn is the first of its conversation.
+    pub fn is_at_start(&self) -> bool {
+        self.turns == self.since
     }
 
     /// The plan with one more turn, which gets nothing for this reason.
@@ -64,7 +84,13 @@ impl Plan {
 
     /// The plan with one more turn, to which these items are offered, best first. Under `lead` the first
     /// turn is offered the pinned items and every other turn nothing.
-    pub fn offer(&self, offers: &[&Prepared], recipe: &Recipe, budget: &Budget) -> Result<Plan, RenderError> {
+    pub fn offer(
+        &self,
+        offers: &[&Prepared],
+        recipe: &Recipe,
+        form: Form,
+        budget: &Budget,
+    ) -> Result<Plan, RenderError> {
         let (chosen, reason) = self.choose(offers, recipe, budget);
         if chosen.is_empty() {
             return Ok(self.skip(reason));
@@ -72,7 +98,7 @@ impl Plan {
         let tokens = chosen.iter().map(|prepared| prepared.tokens).sum();
         let placed = Placed {
             turn: self.turns,
-            bytes: recipe.render(&chosen)?.into(),
+            bytes: recipe.render(&chosen, form)?.into(),
             items: chosen.iter().map(|prepared| Arc::clone(&prepared.item)).collect(),
             tokens,
         };
@@ -81,6 +107,8 @@ impl Plan {
             placed: self.placed.iter().cloned().chain([placed]).collect(),
             turns: self.turns + 1,
             tokens: self.tokens + tokens,
+            most_tokens: self.most_tokens.max(self.told_tokens() + tokens),
+            ..*self
         })
     }
 
@@ -91,7 +119,7 @@ impl Plan {
         recipe: &Recipe,
         budget: &Budget,
     ) -> (Vec<&'a Prepared>, SkipReason) {
-        let mut room = recipe.max_tokens.min(budget.conversation_tokens.saturating_sub(self.tokens));
+        let mut room = recipe.max_tokens.min(budget.conversation_tokens.saturating_sub(self.told_tokens()));
         let mut chosen = Vec::new();
         let mut reason = SkipReason::BelowThreshold;
         for &offer in offers {
@@ -112,7 +140,13 @@ impl Plan {
     }
 
     fn has_told(&self, item: &Item) -> bool {
-        self.placed.iter().flat_map(|placed| placed.items.iter()).any(|told| told.id == item.id)
+        let of_this = self.placed.iter().rev().take_while(|placed| placed.turn >= self.since);
+        of_this.flat_map(|placed| placed.items.iter()).any(|told| told.id == item.id)
+    }
+
+    /// Tokens that the conversation of the last turn got.
+    fn told_tokens(&self) -> u32 {
+        self.tokens - self.tokens_before
     }
 
     /// Items over all turns.
@@ -130,15 +164,15 @@ impl Plan {
         self.tokens
     }
 
-    /// The decision for a request with this plan and a body of `body_bytes`.
-    pub fn decide(&self, body_bytes: usize, budget: &Budget) -> Decision {
+    /// The decision for a request with this plan, of which a model reads at most `bytes` at once.
+    pub fn decide(&self, bytes: usize, budget: &Budget) -> Decision {
         if self.placed.is_empty() {
             return Decision::Skipped(match self.outcome {
                 TurnOutcome::Skipped(reason) => reason,
                 TurnOutcome::Injected(_) => SkipReason::NoUserTurn,
             });
         }
-        let needed = estimate_tokens(body_bytes).saturating_add(self.tokens);
+        let needed = estimate_tokens(bytes).saturating_add(self.most_tokens);
         match budget.context_tokens {
             Some(context) if needed > context => Decision::Skipped(SkipReason::OverBudget),
             _ => Decision::Injected { items: self.items(), tokens: self.tokens },

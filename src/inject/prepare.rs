@@ -46,20 +46,45 @@ impl Prepared {
     }
 }
 
+/// What a turn is made of, which decides what is inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Messages, as JSON objects.
+    Messages,
+    /// Running text inside of a JSON string.
+    Text,
+}
+
 impl Recipe {
     /// The bytes that a turn gets for these items, in the order in which they are told.
-    pub fn render(&self, items: &[&Prepared]) -> Result<Vec<u8>, RenderError> {
+    pub fn render(&self, items: &[&Prepared], form: Form) -> Result<Vec<u8>, RenderError> {
         let bare: Vec<(&Item, &str)> =
             items.iter().map(|prepared| (&*prepared.item, &*prepared.brand)).collect();
+        if form == Form::Text {
+            return Ok(encode_string(&self.prose(&bare)?).into_bytes());
+        }
         Ok(match self.placement {
             Placement::Pairs | Placement::Lead => {
                 items.iter().flat_map(|prepared| prepared.messages.bytes()).collect()
             }
             Placement::Message => format!("{},", message("system", &self.block(&bare)?)).into_bytes(),
-            Placement::Inline => {
-                format!("{}\\n\\n", encode_string(self.block(&bare)?.trim_end())).into_bytes()
-            }
+            Placement::Inline => encode_string(&self.prose(&bare)?).into_bytes(),
         })
+    }
+}
+
+impl Recipe {
+    /// The items as text, ended by an empty line: a pair's two texts are two lines.
+    fn prose(&self, items: &[(&Item, &str)]) -> Result<String, RenderError> {
+        match self.placement {
+            Placement::Pairs | Placement::Lead => items
+                .iter()
+                .map(|(item, brand)| {
+                    self.pair(item, brand).map(|(user, assistant)| format!("{user}\n{assistant}\n\n"))
+                })
+                .collect(),
+            Placement::Message | Placement::Inline => Ok(format!("{}\n\n", self.block(items)?.trim_end())),
+        }
     }
 }
 

@@ -46,6 +46,8 @@ struct Splice<'a> {
 impl Splice<'_> {
     fn turn(&mut self, turn: &Turn, placement: Placement, bytes: &[u8]) {
         match (placement, &turn.content) {
+            // A prompt is nothing but text, whatever the recipe makes of messages.
+            (_, Content::Prompt(span)) => self.insert(span.start, &[bytes]),
             (Placement::Inline, Content::Text(span) | Content::Bare(span)) => {
                 self.insert(span.start, &[bytes]);
             }

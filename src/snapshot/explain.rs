@@ -60,7 +60,7 @@ impl Planner {
             Ok(conversation) => conversation,
             Err(unreadable) => return Ok(untouched(reason(unreadable))),
         };
-        let turns = conversation.turns();
+        let (turns, bytes) = (conversation.turns(), conversation.bytes);
         if turns.is_empty() {
             return Ok(untouched(SkipReason::NoUserTurn));
         }
@@ -80,7 +80,7 @@ impl Planner {
                 took: started.elapsed(),
             });
         }
-        let decision = plan.decide(body.len(), &self.kitchen().budget);
+        let decision = plan.decide(bytes, &self.kitchen().budget);
         let placed = if matches!(decision, Decision::Injected { .. }) { &*plan.placed } else { &[] };
         let spliced = splice(body, &turns, telling.recipe.placement, placed);
         Ok(Explanation { turns: explained, decision, spliced })

@@ -16,7 +16,7 @@ use super::build::Snapshot;
 use super::scope::{BrandChoice, Scope};
 use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
-use crate::chat::{Conversation, Dialect, Turn, Unreadable};
+use crate::chat::{Content, Conversation, Dialect, Turn, Unreadable};
 use crate::inject::{Decision, Placed, Plan, SkipReason, splice};
 use crate::metrics::{Metrics, PrefixBreak};
 use crate::retrieval::Pool;
@@ -145,7 +145,7 @@ impl Planner {
         // What cannot be had is refused before; a reload in between may still take a recipe away.
         let telling = snapshot.telling(request.treatment).ok().flatten().ok_or(SkipReason::Passthrough)?;
         let scope = snapshot.scope(request.brand)?;
-        let turns = read_turns(&request.body, request.dialect)?;
+        let (turns, bytes) = read_turns(&request.body, request.dialect)?;
         let keys = self.keys(snapshot, &scope, request, &turns);
         let (first, plan) = self.recall(snapshot, &keys);
         self.metrics.plan_known(first == turns.len());
@@ -159,7 +159,7 @@ impl Planner {
             }
             extended?
         };
-        let decision = plan.decide(request.body.len(), &self.kitchen.budget);
+        let decision = plan.decide(bytes, &self.kitchen.budget);
         if matches!(decision, Decision::Skipped(_)) {
             if !plan.placed.is_empty() {
                 self.metrics.prefix_broken(PrefixBreak::ContextOverflow);
@@ -175,27 +175,28 @@ impl Planner {
     fn keys(&self, snapshot: &Snapshot, scope: &Scope, request: &Request<'_>, turns: &[Turn]) -> Vec<u128> {
         let body = &request.body;
         let mut key = u128::from(self.seed);
-        let mut link = |value: u128| {
+        // What a text is goes into its hash, so that the same bytes as another thing give another key.
+        let mut link = |what: u64, bytes: &[u8]| {
             let mut both = [0; 32];
             both[..16].copy_from_slice(&key.to_le_bytes());
-            both[16..].copy_from_slice(&value.to_le_bytes());
+            both[16..].copy_from_slice(&xxh3_128_with_seed(bytes, self.seed ^ what).to_le_bytes());
             key = xxh3_128(&both);
             key
         };
         for &brand in &scope.brands {
-            link(xxh3_128_with_seed(snapshot.brands[brand].id.as_bytes(), self.seed));
+            link(0, snapshot.brands[brand].id.as_bytes());
         }
         if let Treatment::Varied(variation) = request.treatment {
-            link(xxh3_128_with_seed(variation.words.as_bytes(), self.seed));
+            link(1, variation.words.as_bytes());
         }
         turns
             .iter()
             .map(|turn| {
                 for answer in &turn.answers {
-                    link(xxh3_128_with_seed(&body[answer.raw()], self.seed));
+                    link(8 | kind(answer), &body[answer.raw()]);
                 }
-                let content = xxh3_128_with_seed(&body[turn.raw()], self.seed);
-                link(content ^ u128::from(turn.insertable))
+                let place = u64::from(turn.insertable) << 4 | u64::from(turn.opens) << 5;
+                link(64 | place | kind(&turn.content), &body[turn.raw()])
             })
             .collect()
     }
@@ -297,16 +298,28 @@ impl Work {
     }
 }
 
-/// The turns of a body. A panic in reading it, which no test has produced, is a body not understood.
-fn read_turns(body: &[u8], dialect: Dialect) -> Result<Vec<Turn>, SkipReason> {
+/// A number below eight for each kind of content. A text that stands for the whole list is one like any other.
+fn kind(content: &Content) -> u64 {
+    match content {
+        Content::Absent => 0,
+        Content::Text(_) | Content::Bare(_) => 1,
+        Content::Parts(_) => 2,
+        Content::Prompt(_) => 3,
+        Content::Other => 4,
+    }
+}
+
+/// The turns of a body, and how many bytes a model reads at once. A panic in reading it, which no test has
+/// produced, is a body not understood.
+fn read_turns(body: &[u8], dialect: Dialect) -> Result<(Vec<Turn>, usize), SkipReason> {
     let read = catch_unwind(AssertUnwindSafe(|| {
-        Conversation::read(body, dialect).map(|conversation| conversation.turns())
+        Conversation::read(body, dialect).map(|conversation| (conversation.turns(), conversation.bytes))
     }));
     match read {
         Err(_) => Err(SkipReason::Ambiguous),
         Ok(Err(unreadable)) => Err(reason(unreadable)),
-        Ok(Ok(turns)) if turns.is_empty() => Err(SkipReason::NoUserTurn),
-        Ok(Ok(turns)) => Ok(turns),
+        Ok(Ok((turns, _))) if turns.is_empty() => Err(SkipReason::NoUserTurn),
+        Ok(Ok(read)) => Ok(read),
     }
 }
 
@@ -316,6 +329,8 @@ pub(super) fn reason(unreadable: Unreadable) -> SkipReason {
         Unreadable::TooDeep => SkipReason::TooDeep,
         Unreadable::NoMessages => SkipReason::NotChat,
         Unreadable::Stateful => SkipReason::StatefulUpstream,
+        Unreadable::Echo => SkipReason::Echo,
+        Unreadable::Tokens => SkipReason::TokenPrompt,
         Unreadable::Ambiguous => SkipReason::Ambiguous,
     }
 }

@@ -9,8 +9,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::build::{ServedBrand, Snapshot};
 use super::scope::Scope;
 use super::treatment::Telling;
-use crate::chat::Turn;
-use crate::inject::{Budget, Plan, Prepared, RenderError, SkipReason, estimate_tokens};
+use crate::chat::{Content, Turn};
+use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estimate_tokens};
 use crate::knowledge::Item;
 use crate::retrieval::{EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Verdict, search};
 
@@ -24,6 +24,10 @@ pub(super) struct TurnInput {
     pub(super) query: Query,
     /// Why nothing may be put before this turn, whatever is found.
     pub(super) barred: Option<SkipReason>,
+    /// What the turn is made of.
+    form: Form,
+    /// Whether it begins a conversation of its own.
+    opens: bool,
 }
 
 impl TurnInput {
@@ -34,6 +38,9 @@ impl TurnInput {
         let mut said: Vec<(Speaker, Cow<'_, str>)> = Vec::new();
         let mut inputs = Vec::with_capacity(turns.len() - first);
         for (number, turn) in turns.iter().enumerate().skip(from) {
+            if turn.opens {
+                said.clear();
+            }
             said.extend(turn.answers.iter().map(|answer| (Speaker::Assistant, answer.text(body))));
             let text = turn.text(body);
             if number < first {
@@ -46,7 +53,11 @@ impl TurnInput {
                 () => None,
             };
             let query = Query::after(said.iter().map(|(by, text)| (*by, &**text)), &text);
-            inputs.push(TurnInput { query, barred });
+            let form = match turn.content {
+                Content::Prompt(_) => Form::Text,
+                _ => Form::Messages,
+            };
+            inputs.push(TurnInput { query, barred, form, opens: turn.opens });
             said.push((Speaker::User, text));
         }
         inputs
@@ -82,6 +93,8 @@ impl Kitchen {
         plan: &Plan,
         turn: &TurnInput,
     ) -> Result<(Plan, Option<Hits>), TurnError> {
+        let opened = turn.opens.then(|| plan.open());
+        let plan = opened.as_ref().unwrap_or(plan);
         if let Some(reason) = turn.barred {
             return Ok((plan.skip(reason), None));
         }
@@ -91,10 +104,13 @@ impl Kitchen {
         }
         let recipe = &telling.recipe;
         if recipe.placement.is_lead() {
-            let pinned: Vec<&Prepared> =
-                if plan.turns() == 0 { brands().flat_map(ServedBrand::pinned).collect() } else { Vec::new() };
+            let pinned: Vec<&Prepared> = if plan.is_at_start() {
+                brands().flat_map(ServedBrand::pinned).collect()
+            } else {
+                Vec::new()
+            };
             let pinned = telling.prepare(snapshot, scope, &turn.query, pinned)?;
-            return Ok((plan.offer(&refs(&pinned), recipe, &self.budget)?, None));
+            return Ok((plan.offer(&refs(&pinned), recipe, turn.form, &self.budget)?, None));
         }
         let hits = self.look_up(snapshot, scope, &turn.query)?;
         if hits.gate.verdict != Verdict::Pass {
@@ -107,7 +123,7 @@ impl Kitchen {
             .filter_map(|candidate| brands().find_map(|brand| brand.prepared(&candidate.item.id)))
             .collect();
         let offers = telling.prepare(snapshot, scope, &turn.query, offers)?;
-        Ok((plan.offer(&refs(&offers), recipe, &self.budget)?, Some(hits)))
+        Ok((plan.offer(&refs(&offers), recipe, turn.form, &self.budget)?, Some(hits)))
     }
 
     fn look_up(&self, snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<Hits, TurnError> {

@@ -6,6 +6,7 @@ use foreword::chat::Dialect;
 use foreword::snapshot::{BrandChoice, Treatment};
 use serde_json::Value;
 
+use crate::support::legality::{LENIENT, all_strict};
 use crate::support::proxy::Site;
 
 const CONVERSATION: &str = r#"{"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Which anvil is the lightest to carry?"},{"role":"assistant","content":"The FeatherAnvil."},{"role":"user","content":[{"type":"text","text":"What is the anvil warranty length?"}]}]}"#;
@@ -25,6 +26,15 @@ fn outbound(recipe: &'static str) -> String {
         .explain(CONVERSATION.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
         .unwrap();
     let body: Value = serde_json::from_slice(&explanation.spliced.body).unwrap();
+    let before: Value = serde_json::from_str(CONVERSATION).unwrap();
+    // Only `message` is for lenient providers alone.
+    let strict = all_strict().filter(|_| recipe != "message");
+    for rules in strict.chain([&LENIENT]) {
+        let accepts = |body: &Value| rules.check(body["messages"].as_array().unwrap());
+        if accepts(&before).is_ok() {
+            assert_eq!(accepts(&body), Ok(()), "{}", rules.name);
+        }
+    }
     let lines = body["messages"].as_array().unwrap().iter().map(|message| {
         let content =
             message["content"].as_str().map_or_else(|| message["content"].to_string(), str::to_owned);

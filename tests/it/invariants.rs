@@ -1,93 +1,22 @@
 //! The invariants of the pure core as properties over random conversations. Each has its number.
 
-use std::ops::Range;
-use std::sync::{Arc, OnceLock};
-
-use foreword::app;
 use foreword::chat::Dialect;
 use foreword::inject::{Decision, SkipReason, load_recipes};
-use foreword::snapshot::{BrandChoice, Explanation, Planner, Request, Treatment};
+use foreword::snapshot::Explanation;
 use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::support::conversations::{Chat, TEXTS, legal_chat};
+use crate::support::legality::STRICT;
+use crate::support::planners::{self, RECIPES, cut, list, planner, served, wait};
 use crate::support::proxy::Site;
 
-const RECIPES: &[&str] = &["pairs", "inline", "lead", "message"];
-
-/// A planner for each recipe, over the standard site.
-fn planner(recipe: &'static str) -> Arc<Planner> {
-    static PLANNERS: OnceLock<Vec<(&str, Arc<Planner>)>> = OnceLock::new();
-    let planners = PLANNERS.get_or_init(|| {
-        let make = |recipe: &'static str| {
-            let site = Site::new();
-            let pinned = "---\npinned: true\n---\n# About Acme\n\nAcme makes anvils.\n";
-            site.write("knowledge/acme/pinned.md", pinned);
-            let config = [("injection.recipe", recipe), ("upstream.profile", "lenient")];
-            let settings = site.settings("http://127.0.0.1:1/v1", &config);
-            let core = app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}"));
-            (recipe, core.planner)
-        };
-        RECIPES.iter().map(|recipe| make(recipe)).collect()
-    });
-    Arc::clone(&planners.iter().find(|(name, _)| *name == recipe).unwrap().1)
+fn explain(recipe: &str, body: &str) -> Explanation {
+    planners::explain(recipe, Dialect::ChatCompletions, body)
 }
 
-fn explain(recipe: &'static str, body: &str) -> Explanation {
-    planner(recipe)
-        .explain(body.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
-        .unwrap()
-}
-
-fn outbound(recipe: &'static str, body: &str) -> Vec<Value> {
-    let explanation = explain(recipe, body);
-    let value: Value = serde_json::from_slice(&explanation.spliced.body).expect("what leaves is JSON");
-    value["messages"].as_array().unwrap().clone()
-}
-
-fn cut(bytes: &[u8], ranges: &[Range<usize>]) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let mut at = 0;
-    for range in ranges {
-        kept.extend_from_slice(&bytes[at..range.start]);
-        at = range.end;
-    }
-    kept.extend_from_slice(&bytes[at..]);
-    kept
-}
-
-/// The rules of strict providers and of the chat templates of Mistral and Gemma: system text stands first
-/// and once, user and assistant alternate, tool results follow the calls that they answer.
-fn illegal(messages: &[Value]) -> Option<String> {
-    let mut previous = "start";
-    let mut open: Vec<String> = Vec::new();
-    for (position, message) in messages.iter().enumerate() {
-        let role = message["role"].as_str().unwrap_or("none");
-        let fault = match role {
-            "system" | "developer" if position > 0 => Some("system text is not first"),
-            "system" | "developer" => None,
-            "user" if !open.is_empty() => Some("a user message among open calls"),
-            "user" if previous == "user" => Some("two user messages in a row"),
-            "assistant" if !open.is_empty() => Some("an assistant message among open calls"),
-            "assistant" if !matches!(previous, "user" | "tool") => Some("an assistant message after none"),
-            "tool" => {
-                let id = message["tool_call_id"].as_str().unwrap_or_default();
-                let before = open.len();
-                open.retain(|call| call != id);
-                (open.len() == before).then_some("an orphan tool message")
-            }
-            _ => None,
-        };
-        if let Some(fault) = fault {
-            return Some(format!("message {position}: {fault}"));
-        }
-        if role == "assistant" {
-            let calls = message["tool_calls"].as_array().cloned().unwrap_or_default();
-            open = calls.iter().map(|call| call["id"].as_str().unwrap_or_default().to_owned()).collect();
-        }
-        previous = role;
-    }
-    None
+fn outbound(recipe: &str, body: &str) -> Vec<Value> {
+    list(&explain(recipe, body).spliced.body, "messages")
 }
 
 proptest! {
@@ -142,48 +71,20 @@ proptest! {
     }
 
     #[test]
-    fn invariant_4_legal(chat in legal_chat(), recipe in prop::sample::select(&RECIPES[..3])) {
-        let body = chat.body(chat.messages.len());
-        let before: Value = serde_json::from_str(&body).unwrap();
-        let before = before["messages"].as_array().unwrap().clone();
-        let after = outbound(recipe, &body);
-        if illegal(&before).is_none() {
-            prop_assert_eq!(illegal(&after), None);
-        }
-        // System text is neither lost nor changed, and still first.
-        let system = |messages: &[Value]| -> Vec<Value> {
-            let is_system = |message: &&Value| matches!(message["role"].as_str(), Some("system" | "developer"));
-            messages.iter().filter(is_system).cloned().collect()
-        };
-        prop_assert_eq!(system(&before), system(&after));
-    }
-
-    #[test]
     fn invariant_9_t12_what_is_explained_is_what_is_served(chat in legal_chat()) {
         let planner = planner("pairs");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // Turn by turn, as a client sends it, with everything that is remembered in between.
         for end in chat.ends_of_turns() {
             let body = chat.body(end);
-            let request = Request {
-                body: body.clone().into(),
-                dialect: Dialect::ChatCompletions,
-                brand: &BrandChoice::Default,
-                treatment: &Treatment::Served,
-            };
-            let planned = runtime.block_on(planner.plan(request));
-            let explained = explain("pairs", &body);
-            prop_assert_eq!(planned.decision, explained.decision);
-            prop_assert_eq!(planned.body, explained.spliced.body);
+            let sent = wait(served(&planner, Dialect::ChatCompletions, &body));
+            prop_assert_eq!(&sent[..], &explain("pairs", &body).spliced.body[..]);
         }
     }
 }
 
 /// What a request to `/v1/responses` becomes.
 fn explain_responses(recipe: &'static str, body: &str) -> (Explanation, Value) {
-    let explanation = planner(recipe)
-        .explain(body.as_bytes(), Dialect::Responses, &BrandChoice::Default, &Treatment::Served)
-        .unwrap();
+    let explanation = planners::explain(recipe, Dialect::Responses, body);
     assert_eq!(cut(&explanation.spliced.body, &explanation.spliced.inserted), body.as_bytes());
     let value = serde_json::from_slice(&explanation.spliced.body).unwrap();
     (explanation, value)
@@ -195,7 +96,7 @@ fn invariant_1_a_text_input_becomes_a_list_by_insertion() {
     let (_, value) = explain_responses("pairs", &body);
     let items = value["input"].as_array().unwrap();
     assert_eq!(items.last().unwrap(), &serde_json::json!({ "role": "user", "content": TEXTS[0] }));
-    assert!(items.len() >= 3 && illegal(items).is_none(), "{items:?}");
+    assert!(items.len() >= 3 && STRICT.check(items).is_ok(), "{items:?}");
     let (_, value) = explain_responses("inline", &body);
     let text = value["input"].as_str().unwrap();
     assert!(text.ends_with(TEXTS[0]) && text.contains("twelve kilograms"), "{text}");
@@ -258,21 +159,6 @@ fn the_properties_see_injections() {
             explanation.decision
         );
     }
-}
-
-#[test]
-fn the_checker_of_legality_sees_faults() {
-    let check = |text: &str| illegal(serde_json::from_str::<Vec<Value>>(text).unwrap().as_slice());
-    for bad in [
-        r#"[{"role":"user"},{"role":"user"}]"#,
-        r#"[{"role":"user"},{"role":"system"}]"#,
-        r#"[{"role":"assistant"}]"#,
-        r#"[{"role":"user"},{"role":"tool","tool_call_id":"x"}]"#,
-        r#"[{"role":"user"},{"role":"assistant","tool_calls":[{"id":"x"}]},{"role":"user"}]"#,
-    ] {
-        assert!(check(bad).is_some(), "{bad}");
-    }
-    assert_eq!(check(r#"[{"role":"system"},{"role":"user"},{"role":"assistant"}]"#), None);
 }
 
 #[test]

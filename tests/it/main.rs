@@ -9,6 +9,7 @@
 
 mod arms;
 mod commands;
+mod dialects;
 mod dialogue;
 mod embedding;
 mod evaluate;
@@ -18,6 +19,7 @@ mod invariants;
 mod keys;
 mod knowledge;
 mod labelled;
+mod legality;
 mod measure;
 mod mentions;
 mod operators;

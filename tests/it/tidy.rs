@@ -23,7 +23,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("proxy", &["chat", "inject", "snapshot", "tap", "keys", "upstream", "metrics"]),
     (
         "config",
-        &["document", "knowledge", "retrieval", "inject", "snapshot", "keys", "upstream", "server", "proxy"],
+        &[
+            "document",
+            "chat",
+            "knowledge",
+            "retrieval",
+            "inject",
+            "snapshot",
+            "keys",
+            "upstream",
+            "server",
+            "proxy",
+        ],
     ),
     ("admin", &["snapshot", "metrics"]),
     (

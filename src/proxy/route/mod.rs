@@ -12,7 +12,7 @@ use tower::{Layer, Service};
 use super::body::Answer;
 use super::call::{Answering, Call, Routed};
 use super::error::ProxyError;
-use crate::chat::Dialect;
+use crate::chat::Paths;
 use crate::metrics::Route as RouteLabel;
 use crate::snapshot::{BrandChoice, Treatment};
 use path::{is_allowed, split_brand};
@@ -31,6 +31,8 @@ pub struct RouteSettings {
     /// Paths that may be reached, each with what is under it; `None` allows all. Set wherever the
     /// operator's own key is used.
     pub allowed_paths: Option<Vec<String>>,
+    /// Paths whose requests injection knows.
+    pub paths: Paths,
     /// The hash of the token with which experiments choose how their requests are treated; `None`: nobody does.
     pub experiment_token: Option<blake3::Hash>,
 }
@@ -81,7 +83,7 @@ where
         if !allowed {
             return Box::pin(std::future::ready(Err(ProxyError::PathNotAllowed)));
         }
-        let dialect = Dialect::of_path(path).filter(|_| call.parts.method == Method::POST);
+        let dialect = self.settings.paths.dialect_of(path).filter(|_| call.parts.method == Method::POST);
         let target = match call.parts.uri.query() {
             Some(query) => format!("{path}?{query}"),
             None => path.to_owned(),

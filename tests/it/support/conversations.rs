@@ -38,7 +38,8 @@ impl Chat {
     }
 }
 
-fn text() -> impl Strategy<Value = String> {
+/// A text that somebody may write, often one of [`TEXTS`].
+pub fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => prop::sample::select(TEXTS).prop_map(str::to_owned),
         1 => "[ -~\\n\"\\\\]{0,40}",
@@ -64,17 +65,22 @@ fn user() -> impl Strategy<Value = String> {
 }
 
 fn assistant() -> impl Strategy<Value = Vec<String>> {
-    (text(), 0..4_u8).prop_map(|(text, form)| {
+    (text(), 0..7_u8).prop_map(|(text, form)| {
         let text = quoted(&text);
         let plain = format!("{{\"role\":\"assistant\",\"content\":{text}}}");
         match form {
             0 => vec![
-                "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"b\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}".to_owned(),
-                format!("{{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":{text}}}"),
-                "{\"role\":\"tool\",\"tool_call_id\":\"b\",\"content\":\"1\"}".to_owned(),
+                "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"call0000a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"call0000b\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}".to_owned(),
+                format!("{{\"role\":\"tool\",\"tool_call_id\":\"call0000a\",\"content\":{text}}}"),
+                "{\"role\":\"tool\",\"tool_call_id\":\"call0000b\",\"content\":\"1\"}".to_owned(),
                 plain,
             ],
-            1 => vec![format!("{{\"refusal\":null,\"content\":{text},\"role\":\"assistant\",\"reasoning_content\":\"r\"}}")],
+            1 => vec![
+                "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"call0000c\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}".to_owned(),
+                "{\"role\":\"tool\",\"tool_call_id\":\"call0000c\",\"content\":\"1\"}".to_owned(),
+                plain,
+            ],
+            2 => vec![format!("{{\"refusal\":null,\"content\":{text},\"role\":\"assistant\",\"reasoning_content\":\"r\"}}")],
             _ => vec![plain],
         }
     })
@@ -102,3 +108,44 @@ pub fn legal_chat() -> impl Strategy<Value = Chat> {
         Chat { messages }
     })
 }
+
+/// Conversations of every kind: legal ones, ones in which a message is missing, doubled or elsewhere, and
+/// roles in any order.
+pub fn any_chat() -> impl Strategy<Value = Chat> {
+    let edit = (legal_chat(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..4_u8);
+    let edited = edit.prop_map(|(mut chat, at, to, kind)| {
+        let (at, to) = (at.index(chat.messages.len()), to.index(chat.messages.len()));
+        match kind {
+            0 if chat.messages.len() > 1 => {
+                chat.messages.remove(at);
+            }
+            1 => chat.messages.insert(to, chat.messages[at].clone()),
+            2 => chat.messages.swap(at, to),
+            _ => chat.messages.truncate(at + 1),
+        }
+        chat
+    });
+    let message = prop_oneof![
+        2 => user().prop_map(|user| vec![user]),
+        2 => assistant(),
+        1 => prop::sample::select(ODD_MESSAGES).prop_map(|message| vec![message.to_owned()]),
+    ];
+    let shuffled =
+        prop::collection::vec(message, 1..6).prop_map(|messages| Chat { messages: messages.concat() });
+    prop_oneof![4 => legal_chat(), 4 => edited, 2 => shuffled]
+}
+
+const ODD_MESSAGES: &[&str] = &[
+    "{\"role\":\"system\",\"content\":\"Be brief.\"}",
+    "{\"role\":\"developer\",\"content\":\"Be brief.\"}",
+    "{\"role\":\"assistant\",\"content\":\"\"}",
+    "{\"role\":\"assistant\",\"content\":\"The lightest is\",\"prefix\":true}",
+    "{\"role\":\"assistant\",\"content\":null,\"refusal\":\"no\"}",
+    "{\"role\":\"assistant\",\"content\":\"x\",\"tool_calls\":[{\"id\":\"call0000d\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}",
+    "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"short\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}",
+    "{\"role\":\"assistant\",\"content\":null,\"function_call\":{\"name\":\"f\",\"arguments\":\"{}\"}}",
+    "{\"role\":\"function\",\"name\":\"f\",\"content\":\"1\"}",
+    "{\"role\":\"tool\",\"tool_call_id\":\"call0000d\",\"content\":\"1\"}",
+    "{\"role\":\"tool\",\"tool_call_id\":\"short\",\"content\":\"1\"}",
+    "{\"role\":\"user\",\"content\":\"\"}",
+];

@@ -2,9 +2,12 @@
 
 pub mod client;
 pub mod conversations;
+pub mod legality;
+pub mod planners;
 pub mod proxy;
 pub mod retrieval;
 pub mod upstream;
+pub mod wires;
 pub mod worlds;
 
 use std::time::Duration;
