@@ -47,6 +47,12 @@ impl Placebo {
     }
 }
 
+/// The item with a mark at the end of its text, by which it is known again wherever it turns up.
+pub fn marked(item: &Item, mark: &str) -> Item {
+    let text = format!("{} (ref {mark})", item.text());
+    Item { body: with_texts(&item.body, item.title().to_owned(), text), ..item.clone() }
+}
+
 fn with_texts(body: &Body, title: String, text: String) -> Body {
     match body {
         Body::Fact { .. } => Body::Fact { title, context: Vec::new(), text },

@@ -29,3 +29,4 @@ pub use findings::{Citation, Considered, Findings, Mention, Outcome, Polarity, R
 pub use inflect::Language;
 pub use lexicon::{Alias, BrandNames, CasePolicy, LONGEST_NAME, Lexicon, LexiconError};
 pub use stream::{LONGEST_STREAM, Stream};
+pub use words::is_ordinary_word;

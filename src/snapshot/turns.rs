@@ -10,7 +10,7 @@ use super::build::{ServedBrand, Snapshot};
 use super::scope::Scope;
 use super::treatment::Telling;
 use crate::chat::{Content, Turn};
-use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estimate_tokens};
+use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estimate_tokens, marked};
 use crate::knowledge::Item;
 use crate::retrieval::{EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Verdict, search};
 
@@ -173,6 +173,10 @@ impl Telling {
             let item = match self.placebo {
                 None => Arc::clone(item),
                 Some(placebo) => Arc::new(placebo.apply(item, &names, other)),
+            };
+            let item = match &self.canary {
+                None => item,
+                Some(mark) => Arc::new(marked(&item, mark)),
             };
             // Counting needs the vocabulary, which is gone once the snapshot is built.
             let count = |text: &str| estimate_tokens(text.len());
