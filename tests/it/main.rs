@@ -22,6 +22,7 @@ mod legality;
 mod measure;
 mod mentions;
 mod operators;
+mod prefix;
 mod protocols;
 mod proxy;
 mod reload;
