@@ -14,6 +14,7 @@ mod dialogue;
 mod embedding;
 mod evaluate;
 mod faults;
+mod fidelity;
 mod golden;
 mod invariants;
 mod keys;

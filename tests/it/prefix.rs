@@ -94,7 +94,7 @@ proptest! {
                 prop_assert!(kept >= end, "{kept} of {end}");
                 // All that was put into the shared turns is among it.
                 let part = Chat { messages: request.messages[..end].to_vec() };
-                let alone = messages(&explain("pairs", DIALECT, &part.body(end)).spliced.body);
+                let alone = messages(&explain("pairs", DIALECT, part.body(end)).spliced.body);
                 prop_assert!(kept >= end + ours(&alone, &part));
             }
             sent.push((request, served));
