@@ -186,7 +186,13 @@ impl Recipe {
     }
 
     fn template(&self, part: &str, values: Value) -> Result<String, minijinja::Error> {
-        Ok(self.templates.get_template(part)?.render(values)?.trim().to_owned())
+        let text = self.templates.get_template(part)?.render(values)?.trim().to_owned();
+        if text.is_empty() {
+            // Some providers refuse a message without text.
+            let reason = format!("the section `{part}` says nothing");
+            return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, reason));
+        }
+        Ok(text)
     }
 
     fn error(&self, item: &Item, source: minijinja::Error) -> RenderError {

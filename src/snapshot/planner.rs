@@ -36,6 +36,15 @@ pub struct PlannerSettings {
     pub cache_entries: usize,
 }
 
+impl PlannerSettings {
+    /// How long a request may wait whose plan lacks its new turn and so many earlier ones.
+    pub fn allowed(&self, past_turns: usize) -> Duration {
+        let past = u32::try_from(past_turns).unwrap_or(u32::MAX);
+        let past = self.deadline_per_past_turn.saturating_mul(past);
+        past.saturating_add(self.deadline).min(self.deadline_cap)
+    }
+}
+
 /// A chat request to plan.
 pub struct Request<'a> {
     /// The client's body.
@@ -161,7 +170,8 @@ impl Planner {
         };
         let decision = plan.decide(bytes, &self.kitchen.budget);
         if matches!(decision, Decision::Skipped(_)) {
-            if !plan.placed.is_empty() {
+            // A first turn continues nothing.
+            if plan.placed.iter().any(|placed| placed.turn + 1 < turns.len()) {
                 self.metrics.prefix_broken(PrefixBreak::ContextOverflow);
             }
             return Ok((decision, None));
@@ -231,13 +241,7 @@ impl Planner {
     ) -> Result<Plan, SkipReason> {
         let started = Instant::now();
         let body = std::str::from_utf8(&request.body).map_err(|_| SkipReason::NotJson)?;
-        let past = u32::try_from(turns.len() - first - 1).unwrap_or(u32::MAX);
-        let allowed = self
-            .settings
-            .deadline_per_past_turn
-            .saturating_mul(past)
-            .saturating_add(self.settings.deadline)
-            .min(self.settings.deadline_cap);
+        let allowed = self.settings.allowed(turns.len() - first - 1);
         let work = Work {
             snapshot: Arc::clone(snapshot),
             scope,

@@ -113,12 +113,12 @@ fn what_was_told_is_not_told_again_and_topics_are_kept_off_in_every_dialect() {
     for wire in WIRES {
         let mut said = question(TEXTS[0]);
         said.extend([Assistant("The FeatherAnvil.".to_owned()), User(TEXTS[0].to_owned())]);
-        let sent = wire.pieces(&explain("pairs", wire.dialect, &(wire.write)(&said)).spliced.body).concat();
+        let sent = wire.pieces(&explain("pairs", wire.dialect, (wire.write)(&said)).spliced.body).concat();
         assert_eq!(sent.matches("twelve kilograms").count(), 1, "{}: {sent}", wire.name);
         for (text, reason) in
             [("What is the capital of France?", SkipReason::BelowThreshold), (TEXTS[7], SkipReason::Vetoed)]
         {
-            let decision = explain("pairs", wire.dialect, &(wire.write)(&question(text))).decision;
+            let decision = explain("pairs", wire.dialect, (wire.write)(&question(text))).decision;
             assert_eq!(decision, Decision::Skipped(reason), "{}", wire.name);
         }
     }
@@ -209,7 +209,7 @@ fn paths_tell_the_dialect_and_are_configurable() {
 #[test]
 fn prompts_in_every_form() {
     let ask = |recipe: &str, prompt: Value| {
-        explain(recipe, Dialect::Completions, &json!({ "prompt": prompt, "max_tokens": 8 }).to_string())
+        explain(recipe, Dialect::Completions, json!({ "prompt": prompt, "max_tokens": 8 }).to_string())
     };
     let outbound = |recipe: &str, prompt: Value| -> Value {
         let body = ask(recipe, prompt).spliced.body;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use foreword::app::{StartError, core};
 use foreword::chat::Dialect;
 use minijinja::value::{Value as Jinja, from_args};
 use minijinja::{Environment, Error, ErrorKind, State, context};
@@ -15,6 +16,7 @@ use serde_json::Value;
 use crate::support::conversations::{Chat, any_chat};
 use crate::support::legality::{LENIENT, Rules, STRANGERS, STRICT, all_strict};
 use crate::support::planners::{RECIPES, explain, list};
+use crate::support::proxy::Site;
 
 /// The recipes that a strict upstream may be given.
 const STRICT_RECIPES: &[&str] = &["pairs", "inline", "lead"];
@@ -126,6 +128,22 @@ fn the_checker_sees_faults() {
     assert_eq!(check(&LENIENT, inside), Ok(()));
     assert!(check(&STRICT, inside).is_err());
     assert!(STRANGERS.iter().filter(|rules| check(rules, inside).is_err()).count() >= 8);
+}
+
+#[test]
+fn a_recipe_that_makes_empty_messages_is_refused() {
+    let site = Site::new();
+    let pairs = "---\nplacement: pairs\n---\n## fact.user\n{{ item.title }}\n## fact.assistant\n{% if item.source %}{{ item.text }}{% endif %}\n## example.user\n{{ item.question }}\n## example.assistant\n{{ item.answer }}\n";
+    site.write("prompts/pairs.md", pairs);
+    let settings = site.settings("http://127.0.0.1:1/v1", &[]);
+    let Err(StartError::Knowledge(problems)) = core(&settings, &mut |_, _| {}) else {
+        panic!("it was loaded")
+    };
+    let told = problems.iter().map(ToString::to_string).collect::<String>();
+    assert!(
+        told.contains("products.md") && told.contains("the section `fact.assistant` says nothing"),
+        "{told}"
+    );
 }
 
 /// A real chat template, read from where scripts/setup has put it.

@@ -154,7 +154,7 @@ fn t2_the_next_turn_begins_with_what_was_sent_before() {
 }
 
 #[test]
-fn invariant_6_streams_pass_chunk_by_chunk() {
+fn invariant_6_t5_streams_pass_chunk_by_chunk() {
     let first = Arc::new(Notify::new());
     let go_on = Arc::clone(&first);
     let big = format!(

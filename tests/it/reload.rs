@@ -70,7 +70,7 @@ fn invariant_8_saving_changes_answers_and_deleting_removes_them() {
 }
 
 #[test]
-fn invariant_8_a_bad_file_keeps_the_last_good_state() {
+fn invariant_8_t13_a_bad_file_keeps_the_last_good_state() {
     run(async {
         let watched = Watched::start(&[]).await;
         let site = &watched.proxy.site;

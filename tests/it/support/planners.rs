@@ -33,8 +33,8 @@ pub fn fresh_planner(recipe: &'static str, config: &[(&'static str, &str)]) -> A
 }
 
 /// What a recipe makes of a body.
-pub fn explain(recipe: &str, dialect: Dialect, body: &str) -> Explanation {
-    planner(recipe).explain(body.as_bytes(), dialect, &BrandChoice::Default, &Treatment::Served).unwrap()
+pub fn explain(recipe: &str, dialect: Dialect, body: impl AsRef<[u8]>) -> Explanation {
+    planner(recipe).explain(body.as_ref(), dialect, &BrandChoice::Default, &Treatment::Served).unwrap()
 }
 
 /// What leaves as `planner` serves it, with all that it remembers.
