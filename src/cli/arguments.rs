@@ -219,6 +219,10 @@ pub struct Measure {
     /// The folder for journal and reports [default: .foreword/measure/SUITE].
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+    /// Rows of answers.csv whose column `mentioned` a person has corrected: figures are corrected for the detector's
+    /// errors (best: a hundred of each arm).
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
     /// An earlier results.json to compare with.
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,

@@ -141,6 +141,25 @@ fn a_run_measures_what_the_model_does() {
         }
         assert_eq!(upstream.received().len(), QUESTIONS * 4 * 2, "--offline asks nothing");
 
+        // A detector that is right on every label changes little; labels that it contradicts are told apart.
+        fs::copy(out.join("answers.csv"), site.path("labels.csv")).unwrap();
+        let ran =
+            measure(&site, &["suite.yaml", "--offline", "--report", "out", "--labels", "labels.csv"]).await;
+        assert!(ran.out.contains("Corrected for the detector's errors"), "{}{}", ran.out, ran.err);
+        let corrected = &results(&out)["comparisons"][1]["lift_corrected"];
+        assert!(corrected["estimate"].as_f64().unwrap() > 0.85, "{corrected}");
+        for (labels, said) in [
+            ("question,arm,repeat\n", "no column `mentioned`"),
+            ("question,arm,repeat,mentioned\na,b,0,maybe\n", "line 2"),
+        ] {
+            site.write("wrong.csv", labels);
+            let ran =
+                measure(&site, &["suite.yaml", "--offline", "--report", "out", "--labels", "wrong.csv"])
+                    .await;
+            assert_eq!(ran.code, 2);
+            assert!(ran.err.contains(said), "{}", ran.err);
+        }
+
         // Against itself nothing has changed.
         fs::copy(out.join("results.json"), site.path("old.json")).unwrap();
         let ran =

@@ -21,7 +21,7 @@ use crate::measure::experiment::{
     run as run_design,
 };
 use crate::measure::judge::Material;
-use crate::measure::report::{Context, Gate, Status, analyse, check, compare, judge, terminal};
+use crate::measure::report::{Context, Gate, Labels, Status, analyse, check, compare, judge, terminal};
 use crate::measure::statistics::{Confidence, Question, Tally, clusters};
 use crate::measure::suite::{Kind, Suite, read_suite};
 use crate::mentions::Lexicon;
@@ -40,6 +40,7 @@ pub(super) fn run(common: &Common, arguments: &Measure) -> Result<Exit, Exit> {
             Exit::BadInput
         })?;
     let old = arguments.compare.as_deref().map(read_results).transpose()?;
+    let labels = arguments.labels.as_deref().map(read_labels).transpose()?;
     let settings = settings(common, arguments)?;
     let file = arguments.suite.as_deref().ok_or(Exit::BadInput)?;
     let (suite, found) = read_suite(file).map_err(|found| bad_input(&found))?;
@@ -57,7 +58,7 @@ pub(super) fn run(common: &Common, arguments: &Measure) -> Result<Exit, Exit> {
         err("foreword: there is no answer to judge\n");
         return Err(Exit::Runtime);
     }
-    let results = analyse(&design, &judged, &Context { brand: brand.name.clone(), started });
+    let results = analyse(&design, &judged, &Context { brand: brand.name.clone(), started, labels });
     let (judged_gates, worst) = check(&gates, &results);
     let page = write(&folder, &results, &judged_gates, &design, &material, &judged)?;
     if arguments.json {
@@ -79,6 +80,15 @@ pub(super) fn run(common: &Common, arguments: &Measure) -> Result<Exit, Exit> {
         Status::Passed => Exit::Success,
         Status::Inconclusive => Exit::Inconclusive,
         Status::Failed => Exit::Missed,
+    })
+}
+
+fn read_labels(file: &Path) -> Result<Labels, Exit> {
+    let bytes = std::fs::read(file)
+        .map_err(|error| wrong(&format!("the labels {} cannot be read: {error}", file.display())))?;
+    Labels::read(&bytes).map_err(|error| {
+        failure(&error);
+        Exit::BadInput
     })
 }
 

@@ -214,7 +214,7 @@ async fn one(folder: &Path, endpoints: &Endpoints, material: &Material, seed: u6
         .map_err(|error| fail(&error))?;
     let kept = read_journal(&file).map_err(|error| fail(&error))?;
     let judged = judge(&design, material, of_design(&design, &kept.records));
-    Ok(analyse(&design, &judged, &Context { brand: BRAND.to_owned(), started: String::new() }))
+    Ok(analyse(&design, &judged, &Context { brand: BRAND.to_owned(), started: String::new(), labels: None }))
 }
 
 impl Covered {

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::labels::Labels;
 use super::results::{
     ArmResults, Comparison, Counts, Figure, KindResults, QuestionResults, Results, SCHEMA, Sweep, Unsupported,
 };
 use crate::measure::experiment::{Cell, Design, Record, Reply};
 use crate::measure::judge::{Material, Verdict};
 use crate::measure::statistics::{
-    Confidence, Estimate, MissingnessVerdict, Question, QuestionPair, Resampling, StatisticsError, Tally,
-    answer_change, bca_bootstrap, clusters, holm, lift, lift_of_these_questions, missingness, pairs, rate,
-    rate_of_these_questions, relative_lift, sign_flip, spread, worst_case_lift,
+    Cluster, Confidence, Estimate, MissingnessVerdict, Paired, Question, QuestionPair, Resampling,
+    StatisticsError, Tally, answer_change, bca_bootstrap, clusters, corrected_lift, corrected_lift_per_arm,
+    corrected_rate, holm, lift, lift_of_these_questions, missingness, pairs, rate, rate_of_these_questions,
+    relative_lift, sign_flip, spread, worst_case_lift,
 };
 use crate::measure::suite::Kind;
 
@@ -44,11 +46,13 @@ pub struct Context {
     pub brand: String,
     /// When it began.
     pub started: String,
+    /// What people say of some of the answers.
+    pub labels: Option<Labels>,
 }
 
 /// The results of judged answers.
 pub fn analyse(design: &Design, judged: &[Judged<'_>], context: &Context) -> Results {
-    let table = Table { design, judged };
+    let table = Table { design, judged, labels: context.labels.as_ref() };
     let baseline = table.baseline();
     let treatment = design
         .arms
@@ -97,6 +101,7 @@ fn snapshots<'a>(judged: impl Iterator<Item = &'a Judged<'a>>) -> Vec<String> {
 struct Table<'a> {
     design: &'a Design,
     judged: &'a [Judged<'a>],
+    labels: Option<&'a Labels>,
 }
 
 impl<'a> Table<'a> {
@@ -194,6 +199,7 @@ impl<'a> Table<'a> {
             no_interval: rate_found.as_ref().err().map(ToString::to_string),
             rate: figure(rate_found),
             rate_of_these: figure(rate_of_these_questions(&families, CONFIDENCE)),
+            rate_corrected: self.corrected(&families, arm),
             positive: figure(rate(&positive, CONFIDENCE)),
             share_of_voice: self.share_of_voice(arm, kind),
             mean_rank: (!ranks.is_empty()).then(|| ratio(ranks.iter().sum::<usize>() as f64, ranks.len())),
@@ -203,6 +209,23 @@ impl<'a> Table<'a> {
                 verdicts.iter().filter_map(|verdict| verdict.leak).map(|leak| leak.is_some()).collect(),
             ),
         })
+    }
+
+    /// The detector's errors in an arm, by its own labels; by those of all arms where it has too few of either kind.
+    fn corrected(&self, families: &[Cluster], arm: usize) -> Option<Figure> {
+        let labels = self.labels?;
+        let own = labels.calibration(self.judged.iter().filter(|judged| judged.cell.arm == arm));
+        let all = || labels.calibration(self.judged.iter());
+        let found = corrected_rate(families, &own, CONFIDENCE);
+        found.or_else(|_| corrected_rate(families, &all(), CONFIDENCE)).ok().map(Figure::from)
+    }
+
+    fn corrected_lift(&self, families: &[Paired], baseline: usize, arm: usize) -> Option<Figure> {
+        let labels = self.labels?;
+        let of = |arm: usize| labels.calibration(self.judged.iter().filter(|judged| judged.cell.arm == arm));
+        let found = corrected_lift_per_arm(families, &of(baseline), &of(arm), CONFIDENCE);
+        let all = || labels.calibration(self.judged.iter());
+        found.or_else(|_| corrected_lift(families, &all(), CONFIDENCE)).ok().map(Figure::from)
     }
 
     /// Families as the clusters of a ratio of sums: answers that name the brand to brands named, each once an answer.
@@ -285,6 +308,7 @@ impl<'a> Table<'a> {
             no_interval: found.as_ref().err().map(ToString::to_string),
             lift: figure(found),
             lift_of_these: figure(lift_of_these_questions(&families, CONFIDENCE)),
+            lift_corrected: self.corrected_lift(&families, baseline, arm),
             relative: relative_lift(&families, CONFIDENCE).ok().flatten().map(Figure::from),
             p_value: sign_flip(&families, self.design.seed).ok().map(|test| test.p_value),
             p_adjusted: None,

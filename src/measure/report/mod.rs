@@ -6,6 +6,7 @@ mod csv;
 mod gate;
 mod html;
 mod junit;
+mod labels;
 mod markdown;
 mod results;
 mod terminal;
@@ -17,6 +18,7 @@ pub use compare::{Change, compare};
 pub use gate::{Gate, GateError, Status, check};
 pub use html::html;
 pub use junit::junit;
+pub use labels::{Labels, LabelsError};
 pub use markdown::markdown;
 pub use results::{
     ArmResults, Comparison, Counts, Figure, KindResults, QuestionResults, Results, SCHEMA, Sweep, Unsupported,

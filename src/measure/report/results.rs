@@ -135,6 +135,8 @@ pub struct KindResults {
     pub rate: Option<Figure>,
     /// The same for exactly these questions (S8).
     pub rate_of_these: Option<Figure>,
+    /// The rate that a faultless detector would show, by what people have labelled (S11).
+    pub rate_corrected: Option<Figure>,
     /// Share of answers that name the brand and do not turn it down.
     pub positive: Option<Figure>,
     /// Mentions of the brand among mentions of it and its competitors, counted once an answer (S10).
@@ -164,6 +166,8 @@ pub struct Comparison {
     pub lift: Option<Figure>,
     /// The same for exactly these questions (S8).
     pub lift_of_these: Option<Figure>,
+    /// The lift that a faultless detector would show (S11).
+    pub lift_corrected: Option<Figure>,
     /// Ratio of the shares, where the baseline's is surely above zero (S3).
     pub relative: Option<Figure>,
     /// p-value of no lift, by sign flips (S6).

@@ -66,6 +66,12 @@ fn effect(results: &Results, comparison: &Comparison) -> String {
         return format!("No effect can be stated: {reason}.");
     };
     let test = comparison.p_adjusted.or(comparison.p_value).map(p_value).unwrap_or_default();
+    let corrected = match &comparison.lift_corrected {
+        Some(figure) => {
+            format!(" Corrected for the detector's errors on labelled answers: {}.", lift(figure))
+        }
+        None => String::new(),
+    };
     let sure = if lift_found.lower > 0.0 {
         "It works"
     } else if lift_found.upper < 0.0 {
@@ -74,7 +80,7 @@ fn effect(results: &Results, comparison: &Comparison) -> String {
         "Not proven"
     };
     format!(
-        "{sure}: answers to organic questions name {brand} in {} of cases with foreword and {} without: {}, {test}.",
+        "{sure}: answers to organic questions name {brand} in {} of cases with foreword and {} without: {}, {test}.{corrected}",
         rate(&after),
         rate(&before),
         lift(&lift_found),
