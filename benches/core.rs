@@ -47,8 +47,9 @@ fn benches(criterion: &mut Criterion) {
     let (recipes, _) = load_recipes(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("prompts"));
     let recipe = Arc::clone(&recipes["pairs"]);
     let count = |text: &str| estimate_tokens(text.len());
-    let items: Vec<Prepared> =
-        (0..8).filter_map(|number| Prepared::new(&recipe, item(number), count).ok()).collect();
+    let items: Vec<Prepared> = (0..8)
+        .filter_map(|number| Prepared::new(&recipe, item(number), "Brand".into(), count).ok())
+        .collect();
     let offers: Vec<&Prepared> = items.iter().collect();
     let budget = Budget { conversation_tokens: 2_000, context_tokens: None };
 

@@ -8,6 +8,8 @@ use super::print::{err, not_started, out, problems, tally};
 use crate::app;
 use crate::config::{Settings, load};
 use crate::document::{Problem, Severity};
+use crate::knowledge::load as load_knowledge;
+use crate::mentions::Lexicon;
 use crate::snapshot::Builder;
 
 pub(super) fn run(common: &Common) -> Exit {
@@ -16,6 +18,7 @@ pub(super) fn run(common: &Common) -> Exit {
     if let Some(settings) = &settings {
         let builder = Builder::new(settings.snapshot.clone(), None, settings.search.clone());
         found.extend(builder.check(Timestamp::now()));
+        found.extend(names(settings));
     }
     problems(&found, Severity::Note);
     let tally = tally(&found);
@@ -28,6 +31,15 @@ pub(super) fn run(common: &Common) -> Exit {
     }
     out(&if tally.is_empty() { "sound\n".to_owned() } else { format!("sound, with {tally}\n") });
     Exit::Success
+}
+
+/// Names by which mentions could not be told apart. They serve all the same, and cannot be measured.
+fn names(settings: &Settings) -> Option<Problem> {
+    let snapshot = &settings.snapshot;
+    let brands = load_knowledge(&snapshot.knowledge, &snapshot.limits, Timestamp::now()).knowledge.brands;
+    let error = Lexicon::of_brands(&brands).err()?;
+    let problem = Problem::warning(&snapshot.knowledge, format!("mentions cannot be counted: {error}"));
+    Some(problem.hint("mend `name`, `aliases`, `competitors` or `excludes` in brand.toml"))
 }
 
 /// Builds what would serve and says what the gate holds questions against.

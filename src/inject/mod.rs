@@ -12,7 +12,7 @@ mod tokens;
 
 pub use budget::Budget;
 pub use decision::{Decision, SkipReason};
-pub use placebo::Placebo;
+pub use placebo::{Placebo, marked};
 pub use plan::{Placed, Plan, TurnOutcome};
 pub use prepare::{Form, Prepared};
 pub use recipe::{Order, Placement, Recipe, RenderError, load_recipes};

@@ -26,6 +26,14 @@ pub enum Placebo {
 }
 
 impl Placebo {
+    /// What this placebo calls a brand.
+    pub fn brand(self, name: &str) -> &str {
+        match self {
+            Placebo::Fictional | Placebo::Length => FICTIONAL,
+            Placebo::Shuffled => name,
+        }
+    }
+
     /// `item` as this placebo tells it. `names` are the spellings of the brand, `other` is another of its items.
     pub fn apply(self, item: &Item, names: &[&str], other: &Item) -> Item {
         let body = match self {
@@ -37,6 +45,12 @@ impl Placebo {
         };
         Item { body, source: None, ..item.clone() }
     }
+}
+
+/// The item with a mark at the end of its text, by which it is known again wherever it turns up.
+pub fn marked(item: &Item, mark: &str) -> Item {
+    let text = format!("{} (ref {mark})", item.text());
+    Item { body: with_texts(&item.body, item.title().to_owned(), text), ..item.clone() }
 }
 
 fn with_texts(body: &Body, title: String, text: String) -> Body {

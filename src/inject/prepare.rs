@@ -14,6 +14,8 @@ const MESSAGE_OVERHEAD_TOKENS: u32 = 4;
 pub struct Prepared {
     /// The item itself.
     pub item: Arc<Item>,
+    /// The canonical spelling of its brand.
+    brand: Arc<str>,
     /// For `pairs` and `lead`: the messages as JSON, each followed by a comma. Empty otherwise.
     messages: String,
     /// Tokens that the item adds.
@@ -25,19 +27,20 @@ impl Prepared {
     pub fn new(
         recipe: &Recipe,
         item: Arc<Item>,
+        brand: Arc<str>,
         mut count: impl FnMut(&str) -> u32,
     ) -> Result<Prepared, RenderError> {
         match recipe.placement {
             Placement::Pairs | Placement::Lead => {
-                let (user, assistant) = recipe.pair(&item)?;
+                let (user, assistant) = recipe.pair(&item, &brand)?;
                 let tokens = count(&user) + count(&assistant) + 2 * MESSAGE_OVERHEAD_TOKENS;
                 let messages = format!("{},{},", message("user", &user), message("assistant", &assistant));
-                Ok(Prepared { item, messages, tokens })
+                Ok(Prepared { item, brand, messages, tokens })
             }
             Placement::Message | Placement::Inline => {
                 // Counted as if it stood alone: together items share the frame, so this is never too few.
-                let tokens = count(&recipe.block(&[&item])?) + MESSAGE_OVERHEAD_TOKENS;
-                Ok(Prepared { item, messages: String::new(), tokens })
+                let tokens = count(&recipe.block(&[(&item, &brand)])?) + MESSAGE_OVERHEAD_TOKENS;
+                Ok(Prepared { item, brand, messages: String::new(), tokens })
             }
         }
     }
@@ -55,7 +58,8 @@ pub enum Form {
 impl Recipe {
     /// The bytes that a turn gets for these items, in the order in which they are told.
     pub fn render(&self, items: &[&Prepared], form: Form) -> Result<Vec<u8>, RenderError> {
-        let bare: Vec<&Item> = items.iter().map(|prepared| &*prepared.item).collect();
+        let bare: Vec<(&Item, &str)> =
+            items.iter().map(|prepared| (&*prepared.item, &*prepared.brand)).collect();
         if form == Form::Text {
             return Ok(encode_string(&self.prose(&bare)?).into_bytes());
         }
@@ -71,11 +75,13 @@ impl Recipe {
 
 impl Recipe {
     /// The items as text, ended by an empty line: a pair's two texts are two lines.
-    fn prose(&self, items: &[&Item]) -> Result<String, RenderError> {
+    fn prose(&self, items: &[(&Item, &str)]) -> Result<String, RenderError> {
         match self.placement {
             Placement::Pairs | Placement::Lead => items
                 .iter()
-                .map(|item| self.pair(item).map(|(user, assistant)| format!("{user}\n{assistant}\n\n")))
+                .map(|(item, brand)| {
+                    self.pair(item, brand).map(|(user, assistant)| format!("{user}\n{assistant}\n\n"))
+                })
                 .collect(),
             Placement::Message | Placement::Inline => Ok(format!("{}\n\n", self.block(items)?.trim_end())),
         }

@@ -138,8 +138,8 @@ pub struct RenderError {
     source: minijinja::Error,
 }
 
-/// What a template sees of an item.
-fn view(item: &Item) -> Value {
+/// What a template sees of an item of a brand, which it knows by its canonical spelling.
+fn view(item: &Item, brand: &str) -> Value {
     let list = |texts: &[String]| texts.iter().map(String::as_str).collect::<Value>();
     let (kind, context) = match &item.body {
         Body::Fact { context, .. } => ("fact", list(context)),
@@ -148,6 +148,7 @@ fn view(item: &Item) -> Value {
     // Both pairs of names mean the same two texts, so that a template may be written for either kind.
     context! {
         kind,
+        brand,
         context,
         title => item.title(),
         text => item.text(),
@@ -160,12 +161,12 @@ fn view(item: &Item) -> Value {
 
 impl Recipe {
     /// The user's and the assistant's text of an item under `pairs` and `lead`.
-    pub(super) fn pair(&self, item: &Item) -> Result<(String, String), RenderError> {
+    pub(super) fn pair(&self, item: &Item, brand: &str) -> Result<(String, String), RenderError> {
         let kind = match item.body {
             Body::Fact { .. } => "fact",
             Body::Example { .. } => "example",
         };
-        let view = view(item);
+        let view = view(item, brand);
         let render = |part: &str| {
             self.template(&format!("{kind}.{part}"), context! { item => view.clone() })
                 .map_err(|source| self.error(item, source))
@@ -174,12 +175,12 @@ impl Recipe {
     }
 
     /// The text of several items under `message` and `inline`.
-    pub(super) fn block(&self, items: &[&Item]) -> Result<String, RenderError> {
+    pub(super) fn block(&self, items: &[(&Item, &str)]) -> Result<String, RenderError> {
         let part = self.placement.parts()[0];
-        let views: Value = items.iter().map(|item| view(item)).collect();
+        let views: Value = items.iter().map(|(item, brand)| view(item, brand)).collect();
         self.template(part, context! { items => views }).map_err(|source| RenderError {
             recipe: self.name.clone(),
-            item: items.iter().map(|item| &*item.id).collect::<Vec<_>>().join(", "),
+            item: items.iter().map(|(item, _)| &*item.id).collect::<Vec<_>>().join(", "),
             source,
         })
     }
@@ -307,11 +308,9 @@ fn parse(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Option<Recipe>
         Ok(()) => Some(recipe),
         Err(error) => {
             let reason = error.source;
-            problems.push(
-                Problem::error(file, format!("the recipe fails on a sample item: {reason}")).hint(
-                    "templates see `item` (kind, title, context, text, question, answer, source, tags)",
-                ),
-            );
+            problems.push(Problem::error(file, format!("the recipe fails on a sample item: {reason}")).hint(
+                "templates see `item` (kind, brand, title, context, text, question, answer, source, tags)",
+            ));
             None
         }
     }
@@ -410,11 +409,11 @@ fn try_out(recipe: &Recipe) -> Result<(), RenderError> {
     let example = sample(Body::Example { question: text(), answer: text() });
     match recipe.placement {
         Placement::Pairs | Placement::Lead => {
-            recipe.pair(&fact)?;
-            recipe.pair(&example)?;
+            recipe.pair(&fact, "Brand")?;
+            recipe.pair(&example, "Brand")?;
         }
         Placement::Message | Placement::Inline => {
-            recipe.block(&[&fact, &example])?;
+            recipe.block(&[(&fact, "Brand"), (&example, "Brand")])?;
         }
     }
     Ok(())

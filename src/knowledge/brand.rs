@@ -49,12 +49,25 @@ pub(super) fn read_brand(
         id: id.to_owned(),
         aliases: names("aliases"),
         competitors: names("competitors"),
+        excludes: names("excludes"),
+        context: names("context"),
+        exact: names("exact"),
+        domains: names("domains"),
         languages: names("languages"),
         never: names("never"),
         disclosure: table.string("disclosure"),
         name,
         items: Vec::new(),
     };
+    for name in &brand.exact {
+        if *name != brand.name && !brand.aliases.contains(name) {
+            table.error(
+                "exact",
+                &format!("`{name}` is no name of the brand"),
+                "write it as `name` or `aliases` has it",
+            );
+        }
+    }
     table.finish();
     Some(brand)
 }

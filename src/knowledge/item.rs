@@ -23,6 +23,14 @@ pub struct Brand {
     pub aliases: Vec<String>,
     /// Names of others that a mention is compared with.
     pub competitors: Vec<String>,
+    /// Phrases that hold a name and do not mean the brand.
+    pub excludes: Vec<String>,
+    /// Words of which one stands near a name that is also an ordinary word, where the brand is meant.
+    pub context: Vec<String>,
+    /// Names that count only as they are written.
+    pub exact: Vec<String>,
+    /// Hosts whose addresses cite the brand.
+    pub domains: Vec<String>,
     /// BCP 47 language tags that the brand speaks; empty means any.
     pub languages: Vec<String>,
     /// Words and phrases: a turn that holds one of them gets nothing.

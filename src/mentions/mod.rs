@@ -5,6 +5,7 @@
 //! for all names at once ([`lexicon`]), and each candidate is held against boundaries, endings, case and context
 //! ([`detect`]). What the answer quotes from the question, a disclosure footer and addresses are no mentions.
 
+mod brands;
 mod citation;
 mod context;
 mod detect;
@@ -28,3 +29,4 @@ pub use findings::{Citation, Considered, Findings, Mention, Outcome, Polarity, R
 pub use inflect::Language;
 pub use lexicon::{Alias, BrandNames, CasePolicy, LONGEST_NAME, Lexicon, LexiconError};
 pub use stream::{LONGEST_STREAM, Stream};
+pub use words::is_ordinary_word;

@@ -108,6 +108,11 @@ const IS_NOT: &[&str] = &[
     "hat kein",
     "hat keine",
     "kann nicht",
+    "kann das nicht",
+    "kann dies nicht",
+    "nicht empfehlen",
+    "nicht verwenden",
+    "nicht nutzen",
     "kann kein",
     "wird nicht",
     "bietet keine",
@@ -206,11 +211,13 @@ pub(super) fn polarity(
             phrases.iter().any(|phrase| is_at_start(&right, phrase))
         })
     };
+    // "no, X" does not deny X.
+    let parted = tokens.list.get(first).is_some_and(|token| token.before >= Break::Comma);
     if ends(INSTEAD, 2) {
         Polarity::InsteadOf
     } else if ends(AGAINST, 3) {
         Polarity::WarnedAgainst
-    } else if ends(NOT, 1) || begins(IS_NOT, 1) {
+    } else if !parted && ends(NOT, 1) || begins(IS_NOT, 1) {
         Polarity::Negated
     } else if ends(FOR, 2) || begins(IS_GOOD, 2) || heads_item {
         Polarity::Recommended

@@ -66,6 +66,10 @@ pub(super) fn is_word(character: char) -> bool {
 /// Whether two neighbours belong to one word, so that no name ends between them. Letters and digits of
 /// alphabets hold together ("HP2"), which those of unspaced scripts and Katakana do not ("株式会社3M").
 pub(super) fn joined(left: char, right: char) -> bool {
+    // Identifiers: `my_acme` is one word.
+    if left == '_' || right == '_' {
+        return is_word(left) || is_word(right);
+    }
     match (class_of(left), class_of(right)) {
         (Class::Digit, Class::Digit) | (Class::Katakana, Class::Katakana) => true,
         (Class::Letter(one), Class::Letter(other)) => {

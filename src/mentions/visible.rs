@@ -177,9 +177,24 @@ impl Reader<'_> {
         if let Some(found) = if source == &**text { Some(0) } else { source.find(&**text) } {
             let start = range.start + found;
             self.copy(start..start + text.len());
+        } else if let Some(found) = source.replace('\n', " ").find(&**text) {
+            // Code within a line shows its line ends as spaces.
+            self.copy_line(range.start + found..range.start + found + text.len());
         } else {
             self.atom(text, range);
         }
+    }
+
+    /// The same, with line ends as spaces.
+    fn copy_line(&mut self, range: Range<usize>) {
+        let mut from = range.start;
+        for (at, _) in self.raw[range.clone()].match_indices('\n') {
+            let at = range.start + at;
+            self.copy(from..at);
+            self.atom(" ", at..at + 1);
+            from = at + 1;
+        }
+        self.copy(from..range.end);
     }
 
     /// Bytes of the answer that are seen, less the invisible ones.
@@ -304,6 +319,7 @@ mod tests {
             ("<think>Acme</think>\nYes", "Yes"),
             ("<think>Acme", ""),
             ("a\\*b", "a*b"),
+            ("`Doc\nArray`", "Doc Array"),
             ("<div>a<br>b</div>", "a\nb"),
             ("> quoted\n\nnot", "quoted\nnot"),
         ] {

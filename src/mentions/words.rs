@@ -52,6 +52,11 @@ pub(super) fn ordinary(word: &str) -> Option<Ordinary> {
     kind.filter(|kind| *kind == Ordinary::Word)
 }
 
+/// Whether a word, in lower case, is an everyday one of English or German in one of its forms.
+pub fn is_ordinary_word(word: &str) -> bool {
+    ordinary(word).is_some()
+}
+
 fn base(word: &str, ending: &str, with: &str) -> Option<String> {
     word.strip_suffix(ending).filter(|stem| stem.chars().count() >= 2).map(|stem| format!("{stem}{with}"))
 }

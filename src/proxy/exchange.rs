@@ -18,6 +18,8 @@ pub struct Told {
     pub snapshot: Arc<str>,
     /// What each turn got.
     pub placed: Arc<[Placed]>,
+    /// The mark in its items, where the experiment asked for one.
+    pub canary: Option<String>,
 }
 
 /// What is known of a request so far. Each layer writes its own field once.

@@ -238,12 +238,14 @@ impl Builder {
                 },
             )?;
         let mut prepared = HashMap::new();
+        let name: Arc<str> = Arc::from(brand.name.as_str());
         for item in valid(brand, now) {
-            let rendered = Prepared::new(recipe, Arc::clone(item), |text| counter.count(store, text))
-                .map_err(|error| {
-                    Problem::error(folder().join(&item.origin.file), chain(&error))
-                        .hint("mend the recipe's template so that it tells every item")
-                })?;
+            let rendered =
+                Prepared::new(recipe, Arc::clone(item), Arc::clone(&name), |text| counter.count(store, text))
+                    .map_err(|error| {
+                        Problem::error(folder().join(&item.origin.file), chain(&error))
+                            .hint("mend the recipe's template so that it tells every item")
+                    })?;
             prepared.insert(item.id.clone(), rendered);
         }
         let pinned = valid(brand, now).filter(|item| item.pinned).map(|item| item.id.clone()).collect();

@@ -2,16 +2,24 @@
 //!
 //! A treatment is written as one word or several joined by `+`: `injected`, `passthrough`, `reversed`, `order:3`,
 //! `k:2`, `recipe:inline`, `placement:inline`, `retrieval:random`, `placebo-fictional`, `placebo-shuffled`,
-//! `placebo-length`; for instance `recipe:inline+k:2`.
+//! `placebo-length`, `canary`; for instance `recipe:inline+k:2`.
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::build::Snapshot;
 use crate::inject::{Order, Placebo, Placement, Recipe};
 
 /// Most items that `k:N` may ask for.
 const MOST_ITEMS: usize = 32;
+
+/// Made when the process starts, so that nobody knows the mark of a snapshot from its files.
+static CANARY_KEY: LazyLock<[u8; 32]> = LazyLock::new(|| {
+    let mut key = [0; 32];
+    // Without random numbers the mark can be guessed, which makes a leak no less one.
+    let _guessable = getrandom::fill(&mut key);
+    key
+});
 
 /// How a request is treated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +44,7 @@ pub struct Variation {
     max_items: Option<usize>,
     random_items: bool,
     placebo: Option<Placebo>,
+    canary: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +58,7 @@ enum OrderChange {
 pub enum TreatmentError {
     /// A word is not known.
     #[error(
-        "`{0}` names no arm: the arms are injected, passthrough, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random, placebo-fictional, placebo-shuffled and placebo-length, joined by +"
+        "`{0}` names no arm: the arms are injected, passthrough, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random, placebo-fictional, placebo-shuffled, placebo-length and canary, joined by +"
     )]
     Unknown(String),
     /// There is no such recipe.
@@ -77,6 +86,16 @@ impl FromStr for Treatment {
     }
 }
 
+impl Treatment {
+    /// The mark that items carry under this treatment, for a snapshot.
+    pub fn canary(&self, snapshot: &str) -> Option<String> {
+        match self {
+            Treatment::Varied(variation) if variation.canary => Some(canary(snapshot)),
+            _ => None,
+        }
+    }
+}
+
 impl Variation {
     fn take(&mut self, word: &str) -> Option<()> {
         let number = |text: &str| text.parse::<usize>().ok();
@@ -86,6 +105,7 @@ impl Variation {
                 "placebo-fictional" => self.placebo = Some(Placebo::Fictional),
                 "placebo-shuffled" => self.placebo = Some(Placebo::Shuffled),
                 "placebo-length" => self.placebo = Some(Placebo::Length),
+                "canary" => self.canary = true,
                 _ => return None,
             },
             Some(("order", n)) => self.order = Some(OrderChange::Set(Order::Permutation(number(n)?))),
@@ -110,6 +130,8 @@ pub(super) struct Telling {
     pub(super) random_items: bool,
     /// What takes the place of their content.
     pub(super) placebo: Option<Placebo>,
+    /// A mark in every item, by which a leak is known beyond doubt.
+    pub(super) canary: Option<String>,
 }
 
 impl Snapshot {
@@ -123,6 +145,7 @@ impl Snapshot {
                     as_prepared: true,
                     random_items: false,
                     placebo: None,
+                    canary: None,
                 }));
             }
             Treatment::Varied(variation) => variation,
@@ -142,10 +165,11 @@ impl Snapshot {
             Some(OrderChange::Reversed) => Order::RelevantFirst,
         };
         Ok(Some(Telling {
-            as_prepared: variation.placebo.is_none() && base.name == self.recipe.name,
+            as_prepared: variation.placebo.is_none() && !variation.canary && base.name == self.recipe.name,
             recipe: Arc::new(recipe),
             random_items: variation.random_items,
             placebo: variation.placebo,
+            canary: treatment.canary(&self.id),
         }))
     }
 
@@ -166,6 +190,13 @@ impl Snapshot {
             TreatmentError::NoRecipe(variation.words.clone(), names.join(", "))
         })
     }
+}
+
+/// A word that is no word and stays the same while the snapshot does.
+fn canary(snapshot: &str) -> String {
+    let hash = blake3::keyed_hash(&CANARY_KEY, snapshot.as_bytes());
+    let letters = hash.as_bytes()[..6].iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    letters.map(|half| char::from(b'g' + half)).collect()
 }
 
 #[cfg(test)]

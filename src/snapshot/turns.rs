@@ -10,7 +10,7 @@ use super::build::{ServedBrand, Snapshot};
 use super::scope::Scope;
 use super::treatment::Telling;
 use crate::chat::{Content, Turn};
-use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estimate_tokens};
+use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estimate_tokens, marked};
 use crate::knowledge::Item;
 use crate::retrieval::{EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Verdict, search};
 
@@ -154,6 +154,10 @@ impl Telling {
         }
         let brands = || scope.brands.iter().map(|&brand| &snapshot.brands[brand]);
         let all: Vec<&Arc<Item>> = brands().flat_map(ServedBrand::items).collect();
+        let name_of = |id: &str| {
+            let name = brands().find(|brand| brand.prepared(id).is_some()).map_or("", |brand| &*brand.name);
+            Arc::from(self.placebo.map_or(name, |placebo| placebo.brand(name)))
+        };
         let names: Vec<&str> = brands().flat_map(ServedBrand::names).collect();
         let mut random = fastrand::Rng::with_seed(xxh3_64(query.text.as_bytes()));
         let mut told: Vec<&Arc<Item>> = offers.iter().map(|offer| &offer.item).collect();
@@ -165,13 +169,18 @@ impl Telling {
                 .collect();
         }
         let tell = |item: &Arc<Item>, other: &Item| {
+            let name: Arc<str> = name_of(&item.id);
             let item = match self.placebo {
                 None => Arc::clone(item),
                 Some(placebo) => Arc::new(placebo.apply(item, &names, other)),
             };
+            let item = match &self.canary {
+                None => item,
+                Some(mark) => Arc::new(marked(&item, mark)),
+            };
             // Counting needs the vocabulary, which is gone once the snapshot is built.
             let count = |text: &str| estimate_tokens(text.len());
-            Prepared::new(&self.recipe, item, count).map(Cow::Owned)
+            Prepared::new(&self.recipe, item, name, count).map(Cow::Owned)
         };
         told.into_iter()
             .map(|item| {

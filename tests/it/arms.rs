@@ -124,6 +124,14 @@ fn t12_each_arm_does_what_it_says() {
             served.iter().step_by(2).collect::<Vec<_>>(),
             "questions stay"
         );
+        let answer = ask(&proxy, TOKEN, "canary").await;
+        let mark = answer.header("x-foreword-canary").unwrap();
+        let marked = contents(&String::from_utf8(upstream.last().body).unwrap());
+        assert!(
+            marked.iter().skip(1).step_by(2).take(2).all(|text| text.ends_with(&format!("(ref {mark})"))),
+            "{marked:?}"
+        );
+        assert_eq!(ask(&proxy, TOKEN, "injected").await.header("x-foreword-canary"), None);
         let random = sent(&proxy, &upstream, "retrieval:random").await;
         assert_eq!(
             sent(&proxy, &upstream, "retrieval:random").await,

@@ -20,6 +20,7 @@ mod golden;
 mod invariants;
 mod keys;
 mod knowledge;
+mod labelled;
 mod legality;
 mod measure;
 mod mentions;

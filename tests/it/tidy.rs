@@ -14,7 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("evaluate", &["document", "knowledge", "retrieval"]),
     ("inject", &["document", "chat", "knowledge"]),
     ("snapshot", &["metrics", "document", "chat", "knowledge", "retrieval", "inject"]),
-    ("mentions", &[]),
+    ("mentions", &["knowledge"]),
     ("tap", &["chat", "metrics"]),
     ("keys", &["document"]),
     ("upstream", &["metrics"]),

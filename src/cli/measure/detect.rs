@@ -6,13 +6,13 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
-use super::run::{lexicon, settings};
+use super::run::settings;
 use crate::cli::Exit;
 use crate::cli::arguments::{Common, Measure};
 use crate::cli::print::{err, failure, out, problems};
 use crate::document::{Problem, Severity};
 use crate::knowledge::load as load_knowledge;
-use crate::mentions::{Answer, Outcome, explain, find};
+use crate::mentions::{Answer, Lexicon, Outcome, explain, find};
 
 const DIM: Style = Style::new().dimmed();
 
@@ -33,7 +33,7 @@ pub(super) fn run(
         return Err(Exit::BadInput);
     }
     let brands = loaded.knowledge.brands;
-    let lexicon = lexicon(&brands).map_err(|error| {
+    let lexicon = Lexicon::of_brands(&brands).map_err(|error| {
         failure(&error);
         Exit::BadInput
     })?;

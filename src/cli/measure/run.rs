@@ -24,7 +24,7 @@ use crate::measure::judge::Material;
 use crate::measure::report::{Context, Gate, Status, analyse, check, compare, judge, terminal};
 use crate::measure::statistics::{Confidence, Question, Tally, clusters};
 use crate::measure::suite::{Kind, Suite, read_suite};
-use crate::mentions::{Alias, BrandNames, Language, Lexicon};
+use crate::mentions::Lexicon;
 use crate::snapshot::Treatment;
 
 /// Attempts for each answer.
@@ -125,7 +125,7 @@ fn material(
             ids.join(", ")
         )));
     };
-    let lexicon = lexicon(&brands).map_err(|error| {
+    let lexicon = Lexicon::of_brands(&brands).map_err(|error| {
         failure(&error);
         Exit::BadInput
     })?;
@@ -145,23 +145,6 @@ fn material(
         }
     }
     Ok((Material::new(lexicon, &brand, &brands), brand, suite))
-}
-
-pub(super) fn lexicon(brands: &[Brand]) -> Result<Lexicon, crate::mentions::LexiconError> {
-    let names = brands.iter().map(|brand| BrandNames {
-        id: brand.id.clone(),
-        names: std::iter::once(&brand.name).chain(&brand.aliases).map(|name| alias(name, brand)).collect(),
-        competitors: brand.competitors.iter().map(|name| alias(name, brand)).collect(),
-        excludes: Vec::new(),
-        domains: Vec::new(),
-    });
-    Lexicon::new(&names.collect::<Vec<_>>())
-}
-
-/// A name with the endings of the brand's languages.
-fn alias(name: &str, brand: &Brand) -> Alias {
-    let inflect = brand.languages.iter().filter_map(|tag| Language::from_tag(tag)).collect();
-    Alias { inflect, ..Alias::from(name) }
 }
 
 fn folder(arguments: &Measure, suite: &Suite) -> Result<PathBuf, Exit> {
@@ -385,7 +368,7 @@ impl<'a> Precision<'a> {
                 })?)
             }
         };
-        let lexicon = lexicon(std::slice::from_ref(brand)).ok();
+        let lexicon = Lexicon::of_brands(std::slice::from_ref(brand)).ok();
         Ok(Precision {
             half_width,
             design,

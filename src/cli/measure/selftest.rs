@@ -10,7 +10,6 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::endpoints::connect_own;
-use super::run::lexicon;
 use super::scripted::{BRAND, Scripted, TRUE_RATES};
 use crate::cli::Exit;
 use crate::cli::print::{err, failure, out, problems};
@@ -24,6 +23,7 @@ use crate::measure::judge::Material;
 use crate::measure::report::{Context, Results, analyse, judge};
 use crate::measure::statistics::binomial_at_most;
 use crate::measure::suite::{Kind, Message, Question, Suite};
+use crate::mentions::Lexicon;
 use crate::metrics::Gauges;
 use crate::server::serve;
 
@@ -149,7 +149,7 @@ fn material(settings: &Settings) -> Result<Material, Exit> {
     let loaded =
         load_knowledge(&settings.snapshot.knowledge, &settings.snapshot.limits, jiff::Timestamp::now());
     let brands = loaded.knowledge.brands;
-    let lexicon = lexicon(&brands).map_err(|error| fail(&error))?;
+    let lexicon = Lexicon::of_brands(&brands).map_err(|error| fail(&error))?;
     let Some(brand) = brands.first() else {
         err("foreword: the brand of the self-test is not there\n");
         return Err(Exit::Runtime);

@@ -31,6 +31,9 @@ pub struct Reply {
     /// Ids of the items that were added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<String>,
+    /// The mark in the items, in arms with one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub canary: String,
     /// The snapshot of the proxy; empty past it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub snapshot: String,

@@ -241,6 +241,7 @@ fn reply(headers: &HeaderMap, body: &[u8]) -> Result<Reply, Failure> {
         decision: header("x-foreword-decision").to_owned(),
         added_tokens: header("x-foreword-tokens").parse().unwrap_or(0),
         items: header("x-foreword-item-ids").split_whitespace().map(str::to_owned).collect(),
+        canary: header("x-foreword-canary").to_owned(),
         snapshot: header("x-foreword-snapshot").to_owned(),
         planning_us: header("x-foreword-planning-us").parse().unwrap_or(0),
     })

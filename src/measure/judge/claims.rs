@@ -1,38 +1,88 @@
-//! Numbers that an answer states in a sentence about the brand and that neither the knowledge nor the question holds.
-//! They may be right; somebody should look. Listed, never made into a score.
+//! Numbers and names that an answer states in a sentence about the brand and that neither the knowledge nor the question
+//! holds. They may be right; somebody should look. Listed, never made into a score.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// The numbers (versions, years, amounts, percentages) of the sentences that hold one of the `mentions`, which are byte
-/// ranges of `answer`, less those in `known`.
+use crate::mentions::is_ordinary_word;
+
+/// Letters of the shortest name that is listed.
+const SHORTEST_NAME: usize = 3;
+
+/// What is known: whatever is not in it is unsupported.
+#[derive(Debug, Default)]
+pub struct Known {
+    numbers: BTreeSet<String>,
+    /// In lower case.
+    words: BTreeSet<String>,
+}
+
+impl Known {
+    /// Takes up what a text holds.
+    pub fn learn(&mut self, text: &str) {
+        self.numbers.extend(numbers(text));
+        self.words.extend(words(text).map(|(_, word)| word.to_lowercase()));
+    }
+}
+
+/// The numbers (versions, years, amounts, percentages) and names of the sentences that hold one of the `mentions`, which
+/// are byte ranges of `answer`, less what is `known`. `capitals`: whether a capital makes a name, which it does not in
+/// German; a capital further inside a word always does.
 pub fn unsupported(
     answer: &str,
     mentions: &[Range<usize>],
-    known: &BTreeSet<String>,
+    known: &Known,
     question: &str,
+    capitals: bool,
 ) -> Vec<String> {
-    let asked: BTreeSet<String> = numbers(question).collect();
-    let mut found = Vec::new();
+    let mut asked = Known::default();
+    asked.learn(question);
+    let mut found: Vec<String> = Vec::new();
+    let mut list = |claim: String| {
+        if !found.contains(&claim) {
+            found.push(claim);
+        }
+    };
     for sentence in sentences(answer) {
-        let about =
-            mentions.iter().any(|mention| mention.start >= sentence.start && mention.start < sentence.end);
-        if !about {
+        if !mentions.iter().any(|mention| sentence.contains(&mention.start)) {
             continue;
         }
-        for number in numbers(&answer[sentence]) {
+        let text = &answer[sentence.clone()];
+        for number in numbers(text) {
             // Small counts ("2 ways", "3 steps") are the answer's own.
-            let is_count = number.len() == 1;
-            if !is_count && !known.contains(&number) && !asked.contains(&number) && !found.contains(&number) {
-                found.push(number);
+            if number.len() > 1 && !known.numbers.contains(&number) && !asked.numbers.contains(&number) {
+                list(number);
+            }
+        }
+        for (place, (at, word)) in words(text).enumerate() {
+            let lower = word.to_lowercase();
+            let inner = word.chars().skip(1).any(char::is_uppercase) && word.chars().any(char::is_lowercase);
+            let initial =
+                capitals && place > 0 && word.starts_with(char::is_uppercase) && !is_ordinary_word(&lower);
+            let own = mentions.iter().any(|mention| mention.contains(&(sentence.start + at)));
+            let long = word.chars().count() >= SHORTEST_NAME;
+            if long
+                && (inner || initial)
+                && !own
+                && !known.words.contains(&lower)
+                && !asked.words.contains(&lower)
+            {
+                list(word.to_owned());
             }
         }
     }
     found
 }
 
+/// The words of a text with their places: letters and what holds them together in identifiers.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split(|character: char| !character.is_alphanumeric() && character != '_')
+        .filter(|word| word.chars().any(char::is_alphabetic))
+        .map(move |word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
+}
+
 /// The numbers of a text: digits with dots and commas between them, as they are written.
-pub fn numbers(text: &str) -> impl Iterator<Item = String> + '_ {
+fn numbers(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split(|character: char| !character.is_ascii_digit() && !matches!(character, '.' | ','))
         .map(|piece| piece.trim_matches(['.', ',']))
         .filter(|piece| piece.bytes().any(|byte| byte.is_ascii_digit()))
@@ -63,15 +113,18 @@ fn sentences(text: &str) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::unsupported;
-    use std::collections::BTreeSet;
+    use super::{Known, unsupported};
 
     #[test]
-    fn numbers_about_the_brand_that_nothing_supports_are_listed() {
-        let known = BTreeSet::from(["0.40.0".to_owned(), "2022".to_owned()]);
-        let answer = "Acme 0.40.0 came out in 2022. Python 3.12 is newer. Acme serves 10,000 users in 2 ways since 1999! And 77.";
+    fn claims_about_the_brand_that_nothing_supports_are_listed() {
+        let mut known = Known::default();
+        known.learn("Acme 0.40.0 of 2022 works with Python and NumPy.");
+        let answer = "Acme 0.40.0 came out in 2022. Python 3.12 and Rust are newer. Acme serves 10,000 users of FooBase and \
+            Qdrant in 2 ways since 1999, with NumPy! And 77.";
         let mentions: Vec<_> = answer.match_indices("Acme").map(|(at, name)| at..at + name.len()).collect();
-        assert_eq!(unsupported(answer, &mentions, &known, "Since 1999?"), ["10,000"]);
-        assert!(unsupported(answer, &[], &known, "").is_empty());
+        let found = |capitals| unsupported(answer, &mentions, &known, "Since 1999?", capitals);
+        assert_eq!(found(true), ["10,000", "FooBase", "Qdrant"]);
+        assert_eq!(found(false), ["10,000", "FooBase"]);
+        assert!(unsupported(answer, &[], &known, "", true).is_empty());
     }
 }

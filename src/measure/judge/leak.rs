@@ -25,17 +25,27 @@ pub enum Leak {
     Leetspeak,
 }
 
+/// How a mark that stands in every item was written in `answer`, if it was. It is a word of nobody's: no answer holds
+/// it by chance.
+pub fn leaked_mark(answer: &str, mark: &str) -> Option<Leak> {
+    let found = |(_, text): &(Leak, String)| text.to_lowercase().contains(mark);
+    forms(answer).into_iter().find(found).map(|(form, _)| form)
+}
+
 /// How the first leaked item of `items` was written in `answer`, if one was: a run of its words of at least 20, or of
 /// all of them where it has fewer.
 pub fn leak(answer: &str, items: &[&str]) -> Option<Leak> {
-    let forms = [
+    forms(answer).into_iter().find(|(_, text)| repeats(&words(text), items)).map(|(form, _)| form)
+}
+
+fn forms(answer: &str) -> [(Leak, String); 5] {
+    [
         (Leak::Plain, answer.to_owned()),
         (Leak::Base64, base64_words(answer)),
         (Leak::Rot13, rot13(answer)),
         (Leak::Reversed, answer.chars().rev().collect()),
         (Leak::Leetspeak, from_leetspeak(answer)),
-    ];
-    forms.into_iter().find(|(_, text)| repeats(&words(text), items)).map(|(form, _)| form)
+    ]
 }
 
 fn repeats(answer: &[String], items: &[&str]) -> bool {
@@ -162,6 +172,18 @@ mod tests {
             (String::new(), None),
         ] {
             assert_eq!(leak(&answer, &[ITEM]), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_mark_is_seen_in_every_form() {
+        for (answer, expected) in [
+            ("It ends with (ref ghijkl).".to_owned(), Some(Leak::Plain)),
+            (rot13("ref ghijkl"), Some(Leak::Rot13)),
+            ("lkjihg fer".to_owned(), Some(Leak::Reversed)),
+            ("nothing".to_owned(), None),
+        ] {
+            assert_eq!(super::leaked_mark(&answer, "ghijkl"), expected, "{answer}");
         }
     }
 

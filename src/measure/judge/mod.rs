@@ -5,6 +5,6 @@ mod claims;
 mod leak;
 mod verdict;
 
-pub use claims::unsupported;
-pub use leak::{Leak, leak};
+pub use claims::{Known, unsupported};
+pub use leak::{Leak, leak, leaked_mark};
 pub use verdict::{Material, Verdict};

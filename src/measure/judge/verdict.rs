@@ -1,10 +1,10 @@
 //! All that is judged about one answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::claims::{numbers, unsupported};
-use super::leak::{Leak, leak};
-use crate::knowledge::{Brand, Item};
+use super::claims::{Known, unsupported};
+use super::leak::{Leak, leak, leaked_mark};
+use crate::knowledge::Brand;
 use crate::measure::experiment::Reply;
 use crate::measure::suite::{Kind, Question};
 use crate::mentions::{Answer, Findings, Lexicon, find};
@@ -18,8 +18,8 @@ pub struct Material {
     disclosure: Option<String>,
     /// Texts of the items, by id.
     items: BTreeMap<String, String>,
-    /// Numbers that the brand's items state.
-    numbers: BTreeSet<String>,
+    /// What the items and the names of all brands say.
+    known: Known,
 }
 
 /// What an answer says.
@@ -43,21 +43,29 @@ pub struct Verdict {
     pub expected: Option<bool>,
     /// Whether it gives away what was put in; nothing where nothing was, or nobody tried to get at it.
     pub leak: Option<Option<Leak>>,
-    /// Numbers about the brand that nothing supports.
+    /// Numbers and names in sentences about the brand that nothing supports.
     pub unsupported: Vec<String>,
 }
 
 impl Material {
     /// Judges by `lexicon` for `brand`; `brands` are all of the knowledge folder, whose items may have been told.
     pub fn new(lexicon: Lexicon, brand: &Brand, brands: &[Brand]) -> Material {
-        let text = |item: &Item| format!("{} {}", item.title(), item.text());
         let all = || brands.iter().flat_map(|brand| &brand.items);
+        let mut known = Known::default();
+        for item in all() {
+            known.learn(item.title());
+            known.learn(item.text());
+        }
+        for brand in brands {
+            let names = std::iter::once(&brand.name).chain(&brand.aliases).chain(&brand.competitors);
+            names.for_each(|name| known.learn(name));
+        }
         Material {
             lexicon,
             brand: brand.id.clone(),
             disclosure: brand.disclosure.clone(),
             items: all().map(|item| (item.id.clone(), item.text().to_owned())).collect(),
-            numbers: all().flat_map(|item| numbers(&text(item)).collect::<Vec<_>>()).collect(),
+            known,
         }
     }
 
@@ -90,8 +98,17 @@ impl Material {
             length: reply.text.chars().count(),
             refused: reply.refused,
             expected: question.expect.as_ref().map(|expect| expect.is_match(&reply.text)),
-            leak: (question.kind == Kind::Attack && !told.is_empty()).then(|| leak(&reply.text, &told)),
-            unsupported: unsupported(&reply.text, &ranges, &self.numbers, question.text()),
+            leak: (question.kind == Kind::Attack && !told.is_empty()).then(|| {
+                let mark = Some(&reply.canary).filter(|mark| !mark.is_empty());
+                mark.and_then(|mark| leaked_mark(&reply.text, mark)).or_else(|| leak(&reply.text, &told))
+            }),
+            unsupported: unsupported(
+                &reply.text,
+                &ranges,
+                &self.known,
+                question.text(),
+                question.language.as_deref() != Some("de"),
+            ),
         }
     }
 }

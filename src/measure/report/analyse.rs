@@ -360,12 +360,12 @@ impl<'a> Table<'a> {
 
     fn unsupported(&self) -> Vec<Unsupported> {
         let found = self.judged.iter().filter_map(|judged| {
-            let numbers = &judged.verdict.as_ref()?.unsupported;
-            (!numbers.is_empty()).then(|| Unsupported {
+            let claims = &judged.verdict.as_ref()?.unsupported;
+            (!claims.is_empty()).then(|| Unsupported {
                 question: judged.record.question.clone(),
                 arm: judged.record.arm.clone(),
                 repeat: judged.record.repeat,
-                numbers: numbers.clone(),
+                claims: claims.clone(),
             })
         });
         found.collect()

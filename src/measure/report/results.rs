@@ -51,7 +51,7 @@ pub struct Results {
     pub missing: BTreeMap<String, usize>,
     /// All requests.
     pub requests: usize,
-    /// Numbers about the brand that nothing supports, with the answers that state them.
+    /// Numbers and names in sentences about the brand that nothing supports, with the answers that state them.
     pub unsupported: Vec<Unsupported>,
     /// What should be known beside the figures.
     pub warnings: Vec<String>,
@@ -229,7 +229,7 @@ impl From<Counts> for Tally {
     }
 }
 
-/// Numbers that one answer states.
+/// What one answer states.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Unsupported {
     /// The question's id.
@@ -238,8 +238,8 @@ pub struct Unsupported {
     pub arm: String,
     /// The repeat.
     pub repeat: u32,
-    /// The numbers.
-    pub numbers: Vec<String>,
+    /// The numbers and names.
+    pub claims: Vec<String>,
 }
 
 impl Results {

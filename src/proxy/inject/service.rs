@@ -26,6 +26,7 @@ const ITEMS: HeaderName = HeaderName::from_static("x-foreword-items");
 const TOKENS: HeaderName = HeaderName::from_static("x-foreword-tokens");
 const ITEM_IDS: HeaderName = HeaderName::from_static("x-foreword-item-ids");
 const SNAPSHOT: HeaderName = HeaderName::from_static("x-foreword-snapshot");
+const CANARY: HeaderName = HeaderName::from_static("x-foreword-canary");
 const PLANNING: HeaderName = HeaderName::from_static("x-foreword-planning-us");
 const RECEIPT: HeaderName = HeaderName::from_static("x-foreword-receipt");
 
@@ -139,7 +140,11 @@ impl Preparation {
                 exchange.planning.get_or_init(|| started.elapsed());
                 self.record(&exchange, planned.decision);
                 if of_experiment {
-                    exchange.told.get_or_init(|| Told { snapshot: planned.snapshot, placed: planned.placed });
+                    exchange.told.get_or_init(|| Told {
+                        canary: treatment.canary(&planned.snapshot),
+                        snapshot: planned.snapshot,
+                        placed: planned.placed,
+                    });
                 }
                 // Its length has changed; the client states the new one.
                 parts.headers.remove(CONTENT_LENGTH);
@@ -171,6 +176,8 @@ fn announce(headers: &mut HeaderMap, exchange: &Exchange) {
         let ids = told.placed.iter().flat_map(|placed| placed.items.iter()).map(|item| &*item.id);
         let took = exchange.planning.get().map_or(0, |took| took.as_micros() as u64);
         headers.insert(PLANNING, HeaderValue::from(took));
+        let canary = told.canary.as_deref().and_then(|canary| HeaderValue::from_str(canary).ok());
+        headers.extend(canary.map(|canary| (CANARY, canary)));
         for (name, text) in
             [(SNAPSHOT, told.snapshot.to_string()), (ITEM_IDS, ids.collect::<Vec<_>>().join(" "))]
         {
