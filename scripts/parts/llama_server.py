@@ -1,12 +1,13 @@
 """Runs llama.cpp's OpenAI-compatible server on a free port; prints `listening URL`.
 
-    llama_server.py MODEL.gguf NAME
+    llama_server.py MODEL.gguf NAME [TEMPLATE.jinja]
 
 A program of its own, because the library prints to the terminal and ends by ending the process. It must find the
-package `xllamacpp` (PYTHONPATH) and serves until SIGTERM.
+package `xllamacpp` (PYTHONPATH) and serves until SIGTERM. A template renders conversations in place of the model's own.
 """
 
 import os
+import pathlib
 import signal
 import sys
 
@@ -19,7 +20,7 @@ import xllamacpp  # noqa: E402
 CONTEXT_TOKENS = 4096
 
 
-def parameters(model: str, name: str) -> xllamacpp.CommonParams:
+def parameters(model: str, name: str, template: str | None) -> xllamacpp.CommonParams:
     threads = min(os.cpu_count() or 1, 4)
     chosen = xllamacpp.CommonParams()
     chosen.model.path = model
@@ -32,6 +33,8 @@ def parameters(model: str, name: str) -> xllamacpp.CommonParams:
     chosen.cpuparams.n_threads = threads
     chosen.cpuparams_batch.n_threads = threads
     chosen.use_jinja = True
+    if template:
+        chosen.chat_template = pathlib.Path(template).read_text()
     chosen.offline = True
     chosen.ui = False
     return chosen
@@ -41,7 +44,7 @@ def main() -> None:
     signals = {signal.SIGTERM, signal.SIGINT}
     # Blocked before the server's threads are made, so that none of them takes the signal.
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    server = xllamacpp.Server(parameters(os.path.abspath(sys.argv[1]), sys.argv[2]))
+    server = xllamacpp.Server(parameters(os.path.abspath(sys.argv[1]), sys.argv[2], *sys.argv[3:] or [None]))
     print(f"listening {server.listening_address}", flush=True)
     signal.sigwait(signals)
     # Nothing to save; the library's own way out waits for running answers.

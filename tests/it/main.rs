@@ -9,6 +9,7 @@
 
 mod arms;
 mod commands;
+mod conformance;
 mod dialects;
 mod dialogue;
 mod embedding;

@@ -23,13 +23,19 @@ pub fn planner(recipe: &str) -> Arc<Planner> {
 
 /// A planner of its own, as a process that has just started has one.
 pub fn fresh_planner(recipe: &'static str, config: &[(&'static str, &str)]) -> Arc<Planner> {
-    let site = Site::new();
-    let pinned = "---\npinned: true\n---\n# About Acme\n\nAcme makes \"anvils\" & tongs.\n";
-    site.write("knowledge/acme/pinned.md", pinned);
+    let site = fresh_site();
     let mut keys = vec![("injection.recipe", recipe), ("upstream.profile", "lenient")];
     keys.extend(config.iter().copied());
     let settings = site.settings("http://127.0.0.1:1/v1", &keys);
     app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}")).planner
+}
+
+/// The standard site with one pinned item.
+pub fn fresh_site() -> Site {
+    let site = Site::new();
+    let pinned = "---\npinned: true\n---\n# About Acme\n\nAcme makes \"anvils\" & tongs.\n";
+    site.write("knowledge/acme/pinned.md", pinned);
+    site
 }
 
 /// What a recipe makes of a body.
