@@ -1,14 +1,16 @@
 """What injection costs a model server that keeps the prompts it has read: the same conversations asked directly,
 through foreword, and through a stand-in that puts freshly retrieved facts at the front.
 
-    scripts/bench cache [--conversations 20] [--turns 8] [--model FILE.gguf]
+    scripts/bench cache [--conversations 20] [--turns 8] [--model FILE.gguf] [--readings FILE]
 
     UPSTREAM=https://host/v1 MODEL=name OPENAI_API_KEY=... scripts/bench cache
                                  that endpoint instead of the local model; it must report cached tokens
 
 Every history is scripted, so that the three see the same conversation, and one token is asked for, so that the time is
 spent on the prompt. Between two turns the server reads the scripted answer, uncounted: one that had written it would
-have it. Each of the three has a model server of its own that has read nothing before.
+have it. Each of the three has a model server of its own that has read nothing before, and they take turns, so that a
+machine with other work to do is as busy for one as for another. --readings FILE keeps what was read, and goes on where
+an earlier run with the same file stopped.
 """
 
 import argparse
@@ -47,8 +49,10 @@ SENTENCES = [
     "If that is too slow, measure before you change anything, for it is seldom the part that one suspects.",
 ]
 ANSWER_SENTENCES = 4
-FRONT_FACTS = 3
+# As many as foreword's standard recipe tells in a turn at most.
+FRONT_FACTS = 4
 SECONDS_OF_SILENCE = 600
+DIRECT, FOREWORD, FRONT = "asked directly", "through foreword", "facts at the front"
 
 
 def scripted(conversation: int, turns: int, questions: list[str]) -> list[dict]:
@@ -154,23 +158,54 @@ def start_model(children: processes.Children, weights: Path) -> tuple[str, str]:
     return f"{address}/v1", weights.stem
 
 
-def run(name: str, conversations: list[list[dict]], weights: Path, binary: Path | None, facts: Facts | None) -> Way:
-    way = Way(name)
-    with processes.Children() as children:
+@dataclass
+class Asked:
+    """A way that is ready to be asked."""
+
+    way: Way
+    base_url: str
+    model: str
+    facts: Facts | None = None
+
+    def take(self, messages: list[dict]) -> list[Reading]:
+        """Asks all turns of a conversation, and has each answer read."""
+        readings = []
+        for end in (end for end in range(1, len(messages) + 1) if messages[end - 1]["role"] == "user"):
+            sent = self.facts.at_the_front(messages[:end]) if self.facts else messages[:end]
+            reading = ask(self.base_url, self.model, sent)
+            reading.answered = ask(self.base_url, self.model, [*sent, messages[end]]).prompt
+            readings.append(reading)
+        return readings
+
+
+def start(children: processes.Children, weights: Path, ways: list[Way]) -> list[Asked]:
+    asked = []
+    for way in ways:
         base_url, model = start_model(children, weights)
-        if binary:
-            base_url = foreword_server.start(children, binary, base_url).base_url
-        for number, messages in enumerate(conversations, 1):
-            readings = []
-            for end in (end for end in range(1, len(messages) + 1) if messages[end - 1]["role"] == "user"):
-                sent = facts.at_the_front(messages[:end]) if facts else messages[:end]
-                reading = ask(base_url, model, sent)
-                reading.answered = ask(base_url, model, [*sent, messages[end]]).prompt
-                readings.append(reading)
-            way.readings.append(readings)
-            last = way.readings[-1][-1]
-            print(f"  {name}: conversation {number}, {last.cached} of {last.prompt} cached at its end", flush=True)
-    return way
+        if way.name == FOREWORD:
+            base_url = foreword_server.start(children, foreword_server.binary_named_by_environment(), base_url).base_url
+        asked.append(Asked(way, base_url, model, Facts(ROOT / "knowledge") if way.name == FRONT else None))
+    return asked
+
+
+def read_all(conversations: list[list[dict]], weights: Path, kept: Path | None) -> list[Way]:
+    """Asks what has not been asked yet, one conversation after the other, each in the three ways."""
+    ways = [Way(name) for name in (DIRECT, FOREWORD, FRONT)]
+    if kept and kept.exists():
+        for way, lists in zip(ways, json.loads(kept.read_text()), strict=True):
+            way.readings = [[Reading(**one) for one in readings] for readings in lists]
+    if len(ways[0].readings) >= len(conversations):
+        return ways
+    with processes.Children() as children:
+        asked = start(children, weights, ways)
+        for number in range(len(ways[0].readings), len(conversations)):
+            for one in asked:
+                one.way.readings.append(one.take(conversations[number]))
+                last = one.way.readings[-1][-1]
+                print(f"  conversation {number + 1}, {one.way.name}: {last.cached} of {last.prompt} cached", flush=True)
+            if kept:
+                kept.write_text(json.dumps([[[vars(one) for one in list_] for list_ in way.readings] for way in ways]))
+    return ways
 
 
 def injected(way: Way, direct: Way) -> list[list[int]]:
@@ -238,6 +273,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--conversations", type=int, default=20)
     parser.add_argument("--turns", type=int, default=8)
     parser.add_argument("--model", type=Path, default=LLM / "smollm2-135m-instruct-q4_1.gguf", metavar="FILE.gguf")
+    parser.add_argument("--readings", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     if "UPSTREAM" in os.environ and not os.environ.get("MODEL"):
         parser.error("UPSTREAM needs MODEL beside it: the name of the model to ask for")
@@ -246,11 +282,8 @@ def main(arguments: list[str]) -> int:
         return 0
     questions = organic_questions()
     conversations = [scripted(number, options.turns, questions) for number in range(options.conversations)]
-    binary = foreword_server.binary_named_by_environment()
     started = time.monotonic()
-    direct = run("asked directly", conversations, options.model, None, None)
-    foreword = run("through foreword", conversations, options.model, binary, None)
-    front = run("facts at the front", conversations, options.model, None, Facts(ROOT / "knowledge"))
+    direct, foreword, front = read_all(conversations, options.model, options.readings)
     print(f"\n{options.conversations} conversations of {options.turns} turns, {os.environ.get('MODEL') or options.model.stem}\n")
     print(table(direct, foreword, front))
     print("\n" + "\n".join(targets(direct, foreword, front)))

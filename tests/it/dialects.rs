@@ -1,6 +1,7 @@
 //! What holds for every dialect: one set of tests, run for each of them.
 
 use foreword::chat::{Conversation, Dialect, Paths, Unreadable};
+use foreword::config::{self, Overrides};
 use foreword::inject::{Decision, SkipReason};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -204,6 +205,17 @@ fn paths_tell_the_dialect_and_are_configurable() {
             assert_eq!(received.body == body.as_bytes(), decision != "injected", "{path}");
         }
     });
+}
+
+#[test]
+fn an_end_of_a_path_that_cannot_be_one_is_told() {
+    for wrong in ["chat/completions", "/", "/v2/chat/"] {
+        let values = vec![("injection.chat_paths", format!("/chat/completions, {wrong}"))];
+        let (settings, problems) = config::load("no-such-file.toml".as_ref(), true, &Overrides { values });
+        assert!(settings.is_none(), "{wrong}");
+        let told = problems.iter().map(ToString::to_string).collect::<String>();
+        assert!(told.contains("injection.chat_paths") && told.contains(&format!("{wrong:?}")), "{told}");
+    }
 }
 
 #[test]
