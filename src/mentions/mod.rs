@@ -1,9 +1,9 @@
 //! Which brands an answer names, where, and how: rules alone, each hit with its place and reason. The same room
 //! serves measurements and whoever watches answers as they pass.
 //!
-//! An answer is read as a person sees it ([`visible`]), folded to what names are compared by ([`fold`]), searched
-//! for all names at once ([`lexicon`]), and each candidate is held against boundaries, endings, case and context
-//! ([`detect`]). What the answer quotes from the question, a disclosure footer and addresses are no mentions.
+//! An answer is read as a person sees it (`visible`), folded to what names are compared by (`fold`), searched
+//! for all names at once (`lexicon`), and each candidate is held against boundaries, endings, case and context
+//! (`detect`). What the answer quotes from the question, a disclosure footer and addresses are no mentions.
 
 mod brands;
 mod citation;
