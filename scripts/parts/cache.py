@@ -208,20 +208,25 @@ def read_all(conversations: list[list[dict]], weights: Path, kept: Path | None) 
     return ways
 
 
-def injected(way: Way, direct: Way) -> list[list[int]]:
-    """Tokens that each prompt has more than when asked directly."""
-    pairs = zip(way.readings, direct.readings, strict=True)
-    return [[one.prompt - plain.prompt for one, plain in zip(*pair, strict=True)] for pair in pairs]
+def injected_anew(readings: list[Reading], plain: list[Reading], keeps: bool) -> list[int]:
+    """Tokens that each turn after the first got and that were in no prompt of the conversation before. `keeps`: what was
+    injected stays in it. A turn that goes on without (a missed deadline) takes nothing back: a later one gets the same."""
+    anew, before = [], 0
+    for reading, other in zip(readings, plain, strict=True):
+        added = reading.prompt - other.prompt
+        anew.append(max(0, added - before))
+        if keeps:
+            before = max(before, added, reading.answered - other.answered)
+    return anew[1:]
 
 
 def wasted(way: Way, direct: Way, keeps: bool) -> int:
     """Tokens read again although they were read before, from the second turn on: those that are neither of the new turn
-    nor of its injection. `keeps`: what was injected before stays in the conversation, and need not be read again."""
+    nor of its injection."""
     total = 0
-    for readings, plain, added in zip(way.readings, direct.readings, injected(way, direct), strict=True):
-        for turn in range(1, len(readings)):
+    for readings, plain in zip(way.readings, direct.readings, strict=True):
+        for turn, new_injection in enumerate(injected_anew(readings, plain, keeps), 1):
             new_turn = plain[turn].prompt - plain[turn - 1].answered
-            new_injection = added[turn] - (added[turn - 1] if keeps else 0)
             total += readings[turn].prompt - readings[turn].cached - new_turn - new_injection
     return total
 
@@ -238,8 +243,8 @@ def table(direct: Way, foreword: Way, front: Way) -> str:
         cached = sum(reading.cached for reading in later)
         times = sorted(reading.milliseconds for reading in later)
         again = wasted(way, direct, way is not front)
-        added = injected(way, direct)
-        anew = [b - (a if way is not front else 0) for one in added for a, b in zip(one, one[1:])]
+        pairs = zip(way.readings, direct.readings, strict=True)
+        anew = [tokens for pair in pairs for tokens in injected_anew(*pair, way is not front)]
         lines.append(
             f"| {way.name} | {prompt} | {cached} ({cached / prompt:.1%}) | {sum(anew) / len(anew):.0f}"
             f" | {again} ({again / prompt:.1%})"
