@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::admin;
 use crate::config::Settings;
 use crate::document::Problem;
+use crate::live::Recorder;
 use crate::metrics::{Gauges, Metrics};
 use crate::proxy::stack;
 use crate::retrieval::{Embedder, ModelSource, OpenError, Pool};
@@ -37,6 +38,9 @@ pub enum StartError {
     /// The certificate for clients.
     #[error("clients cannot be served over TLS")]
     Certificate(#[from] CertificateError),
+    /// Receipts have no thread.
+    #[error("the thread of receipts cannot be started")]
+    Receipts(#[source] io::Error),
     /// The signals that stop a process cannot be received.
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
@@ -70,8 +74,14 @@ pub fn core(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Resu
     let (reloader, problems) =
         Reloader::start(builder, Arc::clone(&metrics), progress).map_err(StartError::Knowledge)?;
     let pool = Pool::new(settings.retrieval_workers, settings.retrieval_queue);
-    let planner =
-        reloader.planner(embedder, settings.search.clone(), settings.budget, pool, settings.planner);
+    let planner = reloader.planner(
+        embedder,
+        settings.search.clone(),
+        settings.budget,
+        pool,
+        settings.planner,
+        settings.experiment.clone(),
+    );
     Ok(Core {
         planner: Arc::new(planner),
         reloader: Arc::new(reloader),
@@ -107,6 +117,7 @@ pub struct Bound {
     settings: Settings,
     upstream: Upstream,
     tls: Option<Tls>,
+    recorder: Recorder,
     listener: TcpListener,
     admin: TcpListener,
 }
@@ -124,9 +135,11 @@ pub struct Addresses {
 pub async fn bind(settings: Settings, core: Core) -> Result<Bound, StartError> {
     let upstream = Upstream::new(settings.upstream.clone().ok_or(StartError::NoUpstream)?)?;
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
+    let recorder = Recorder::start(settings.live.clone(), Arc::clone(&core.metrics));
+    let recorder = recorder.map_err(StartError::Receipts)?;
     let listener = listen(settings.listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    Ok(Bound { core, settings, upstream, tls, listener, admin })
+    Ok(Bound { core, settings, upstream, tls, recorder, listener, admin })
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -155,7 +168,7 @@ impl Bound {
 
     /// Serves until `shutdown` is done, then lets running requests end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Drained {
-        let Bound { core, settings, upstream, tls, listener, admin } = self;
+        let Bound { core, settings, upstream, tls, recorder, listener, admin } = self;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(async move {
             shutdown.await;
@@ -168,7 +181,13 @@ impl Bound {
                 tls.follow().await;
             }
         });
-        let service = stack(&settings.proxy, upstream, Arc::clone(&core.planner), Arc::clone(&core.metrics));
+        let service = stack(
+            &settings.proxy,
+            upstream,
+            Arc::clone(&core.planner),
+            Arc::clone(&core.metrics),
+            recorder.clone(),
+        );
         let operators = admin::router(Arc::clone(&core.planner), Arc::clone(&core.metrics));
         // Health and metrics stay reachable while running requests end.
         let admin_gauges = Gauges::default();
@@ -191,6 +210,8 @@ impl Bound {
             settings.drain,
         )
         .await;
+        // It waits for the disk, which a worker thread must not.
+        let _written = tokio::task::spawn_blocking(move || recorder.finish()).await;
         files.abort();
         certificate.abort();
         admin_task.abort();

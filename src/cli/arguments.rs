@@ -51,6 +51,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Measure how often the brand is named, with and without injection, and how sure that is.
     Measure(Box<Measure>),
+    /// Say what the live counts show: how often the brand is named, and the lift over conversations held out.
+    Report(Report),
     /// Make keys for clients.
     Key {
         /// What to do.
@@ -79,6 +81,34 @@ pub struct Serve {
     /// The recipe (injection.recipe).
     #[arg(long, value_name = "NAME")]
     pub recipe: Option<String>,
+}
+
+/// `foreword report`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Counts come from `foreword serve` with live.store set, and conversations are held out by experiment.holdout.\nTry it:\n  foreword report --since 7d\n  foreword report --brand docarray --json"
+)]
+pub struct Report {
+    /// Days back from today, for instance 7d.
+    #[arg(long, value_name = "DAYS", default_value = "30d", value_parser = days)]
+    pub since: u32,
+    /// One brand alone.
+    #[arg(long, value_name = "BRAND")]
+    pub brand: Option<String>,
+    /// The store, instead of live.store.
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+    /// Print one JSON document: a list with an object for each brand.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `7d`, or `7`.
+fn days(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
+    number
+        .filter(|days| (1..=3_660).contains(days))
+        .ok_or_else(|| "write a number of days, such as 7d".to_owned())
 }
 
 /// `foreword explain`

@@ -13,10 +13,13 @@ use crate::document::Problem;
 use crate::inject::{Budget, Tokenizer};
 use crate::keys::{KeyRing, read_keys};
 use crate::knowledge::Limits;
+use crate::live::LiveSettings;
 use crate::proxy::{ProxySettings, RouteSettings};
 use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
 use crate::server::{ConnectionSettings, TlsSettings};
-use crate::snapshot::{PlannerSettings, SnapshotSettings, WatchMode};
+use crate::snapshot::{
+    Experiment, LiveArm, PlannerSettings, SnapshotSettings, Treatment, TreatmentError, WatchMode,
+};
 use crate::upstream::{Address, UpstreamSettings};
 
 /// Paths that may be reached with the operator's key unless the configuration says otherwise: those that
@@ -86,6 +89,10 @@ pub struct Settings {
     pub retrieval_workers: usize,
     /// Requests that may wait for them.
     pub retrieval_queue: usize,
+    /// The live experiment.
+    pub experiment: Experiment,
+    /// Receipts and counts.
+    pub live: LiveSettings,
     /// Token budgets.
     pub budget: Budget,
     /// How logs are written.
@@ -123,6 +130,7 @@ fn resolve(reader: &mut Reader) -> Settings {
     let upstream = upstream(reader);
     let operator_key = upstream.as_ref().is_some_and(|upstream| upstream.authorization.is_some());
     let keys = keys(reader);
+    let experiment = experiment(reader);
     let listen = listen(reader, keys.is_some());
     let snapshot = snapshot(reader);
     Settings {
@@ -148,6 +156,7 @@ fn resolve(reader: &mut Reader) -> Settings {
                 allowed_paths: allowed_paths(reader, operator_key),
                 paths: paths(reader),
                 experiment_token: experiment_token(reader),
+                conversation_header: experiment.header.clone(),
             },
         },
         upstream,
@@ -171,6 +180,8 @@ fn resolve(reader: &mut Reader) -> Settings {
         planner: planner(reader),
         retrieval_workers: count(reader, "retrieval.workers", 1, 1..=64),
         retrieval_queue: count(reader, "retrieval.queue", 64, 1..=100_000),
+        experiment,
+        live: live(reader),
         budget: budget(reader),
         log_format: reader.choice(
             "log.format",
@@ -208,6 +219,60 @@ fn experiment_token(reader: &mut Reader) -> Option<blake3::Hash> {
             reader.problem("measure.token_env", &remedy);
             None
         }
+    }
+}
+
+/// The live experiment: who is held out, and who gets what else.
+fn experiment(reader: &mut Reader) -> Experiment {
+    let defaults = Experiment::default();
+    let holdout = reader.share("experiment.holdout", defaults.holdout);
+    let mut arms = Vec::new();
+    for line in reader.list("experiment.arms").unwrap_or_default() {
+        match live_arm(&line) {
+            Ok(arm) => arms.push(arm),
+            Err(wrong) => reader.problem("experiment.arms", &format!("has {line:?}: {wrong}")),
+        }
+    }
+    let shares = holdout + arms.iter().map(|arm| arm.share).sum::<f64>();
+    // Shares are written in decimals: a hundredth of a percent too much is rounding.
+    if shares > 1.0001 {
+        reader.problem(
+            "experiment.arms",
+            &format!(
+                "and experiment.holdout share out {shares:.2} of the conversations: lower them to at most 1"
+            ),
+        );
+    }
+    let header =
+        reader.parsed("experiment.conversation_header", defaults.header, "the name of a header field");
+    let salt = reader.text("experiment.salt").unwrap_or_default();
+    Experiment { holdout, arms, salt, header }
+}
+
+/// Where receipts and counts are kept.
+fn live(reader: &mut Reader) -> LiveSettings {
+    let mut file = |key| {
+        let named = reader.text(key).filter(|name| name != "off" && !name.is_empty());
+        named.map(|_| reader.path(key, ""))
+    };
+    LiveSettings {
+        store: file("live.store"),
+        audit_log: file("live.audit_log"),
+        retention_days: u32::try_from(reader.number("live.retention_days", 30, 1..=3_650)).unwrap_or(30),
+    }
+}
+
+/// `recipe:inline 0.2`: a treatment and its share.
+fn live_arm(line: &str) -> Result<LiveArm, String> {
+    let (words, share) =
+        line.trim().rsplit_once(' ').ok_or("write an arm and its share, such as \"k:1 0.2\"")?;
+    let share = share.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    let share = share.ok_or("the share must be a number from 0 to 1, such as 0.2")?;
+    let treatment: Treatment = words.trim().parse().map_err(|error: TreatmentError| error.to_string())?;
+    match treatment {
+        Treatment::Varied(_) => Ok(LiveArm { name: words.trim().into(), treatment, share }),
+        _ => Err("conversations that get nothing are experiment.holdout, and the rest is served as it is"
+            .to_owned()),
     }
 }
 

@@ -99,6 +99,21 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A number from zero to one.
+    pub fn share(&mut self, key: &'static str) -> Option<f64> {
+        let node = self.node(key)?;
+        let number = match node.value {
+            Value::Integer(number) => Some(number as f64),
+            Value::Float(number) => Some(number),
+            _ => None,
+        };
+        let share = number.filter(|number| (0.0..=1.0).contains(number));
+        if share.is_none() {
+            self.wrong(node, &format!("`{key}` must be a number from 0 to 1"));
+        }
+        share
+    }
+
     /// One of several words.
     pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let node = self.node(key)?;

@@ -71,6 +71,7 @@ pub fn items_of(collection: &Collection) -> Brand {
         languages: Vec::new(),
         never: Vec::new(),
         disclosure: None,
+        holdout: None,
         items,
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn read_brand(
         languages: names("languages"),
         never: names("never"),
         disclosure: table.string("disclosure"),
+        holdout: table.share("holdout"),
         name,
         items: Vec::new(),
     };

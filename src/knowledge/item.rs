@@ -37,6 +37,8 @@ pub struct Brand {
     pub never: Vec<String>,
     /// The text of a disclosure footer, where the brand wants one.
     pub disclosure: Option<String>,
+    /// Share of conversations that get nothing, so that the effect can be told; `None`: as the configuration says.
+    pub holdout: Option<f64>,
     /// Its facts and examples, sorted by id. Items outside their validity are still here.
     pub items: Vec<Arc<Item>>,
 }

@@ -70,6 +70,16 @@ label! {
 }
 
 label! {
+    /// Why receipts are lost.
+    LiveLoss {
+        /// More requests ended than could be taken in.
+        Queue = "queue",
+        /// The disk was gone for too long.
+        Disk = "disk",
+    }
+}
+
+label! {
     /// How a reload ended.
     ReloadResult {
         /// A new snapshot serves.

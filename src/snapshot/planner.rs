@@ -2,6 +2,7 @@
 //! deadline. A request is injected whole or left alone.
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
-use super::build::Snapshot;
+use super::assignment::{Assignment, ConversationKey, Experiment};
+use super::build::{ServedBrand, Snapshot};
 use super::scope::{BrandChoice, Scope};
 use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
@@ -20,6 +22,9 @@ use crate::chat::{Content, Conversation, Dialect, Turn, Unreadable};
 use crate::inject::{Decision, Placed, Plan, SkipReason, splice};
 use crate::metrics::{Metrics, PrefixBreak};
 use crate::retrieval::Pool;
+
+/// Bytes of a question that are kept beside its request, to know it again where an answer quotes it.
+const LONGEST_QUESTION: usize = 4 << 10;
 
 /// How long retrieval may take, and what is remembered.
 #[derive(Debug, Clone, Copy)]
@@ -53,12 +58,14 @@ pub struct Request<'a> {
     pub dialect: Dialect,
     /// Whose items it may see.
     pub brand: &'a BrandChoice,
-    /// How it is treated in an experiment.
-    pub treatment: &'a Treatment,
+    /// How `measure` asks for it to be treated; `None`: as its conversation's arm of the live experiment.
+    pub treatment: Option<&'a Treatment>,
+    /// What the client calls the conversation.
+    pub conversation: Option<&'a [u8]>,
 }
 
 /// A planned request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Planned {
     /// What was decided.
     pub decision: Decision,
@@ -67,7 +74,21 @@ pub struct Planned {
     /// What each turn got.
     pub placed: Arc<[Placed]>,
     /// The snapshot that decided.
-    pub snapshot: Arc<str>,
+    pub snapshot: Arc<Snapshot>,
+    /// The request as the live experiment sees it.
+    pub observed: Option<Observed>,
+}
+
+/// A request of the live experiment.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The conversation and its arm.
+    pub assignment: Assignment,
+    /// Whether something was added, or would have been but for the arm: answers are compared from the first turn on
+    /// that gets something.
+    pub is_eligible: bool,
+    /// What the user asked last.
+    pub question: Box<str>,
 }
 
 /// Plans requests with the snapshot that is current when they come.
@@ -79,6 +100,7 @@ pub struct Planner {
     /// Keys cannot be guessed from outside.
     seed: u64,
     settings: PlannerSettings,
+    experiment: Experiment,
     metrics: Arc<Metrics>,
 }
 
@@ -95,6 +117,7 @@ impl Planner {
         kitchen: Kitchen,
         pool: Pool,
         settings: PlannerSettings,
+        experiment: Experiment,
         metrics: Arc<Metrics>,
     ) -> Planner {
         Planner {
@@ -104,6 +127,7 @@ impl Planner {
             known: Arc::new(Cache::new(settings.cache_entries)),
             seed: RandomState::new().hash_one(0_u8),
             settings,
+            experiment,
             metrics,
         }
     }
@@ -125,16 +149,14 @@ impl Planner {
     /// Decides about a request. Never fails: what goes wrong is a reason to leave the body alone.
     pub async fn plan(&self, request: Request<'_>) -> Planned {
         let snapshot = self.snapshot();
-        let planned = self.try_plan(&snapshot, &request).await;
-        let snapshot = Arc::clone(&snapshot.id);
-        match planned {
-            Ok((decision, Some((body, placed)))) => Planned { decision, body, placed, snapshot },
-            Ok((decision, None)) => Planned { decision, body: request.body, placed: Arc::new([]), snapshot },
-            Err(reason) => {
-                let decision = Decision::Skipped(reason);
-                Planned { decision, body: request.body, placed: Arc::new([]), snapshot }
-            }
-        }
+        let mut observed = None;
+        let planned = self.try_plan(&snapshot, &request, &mut observed).await;
+        let (decision, body, placed) = match planned {
+            Ok((decision, Some(body), placed)) => (decision, body, placed),
+            Ok((decision, None, placed)) => (decision, request.body, placed),
+            Err(reason) => (Decision::Skipped(reason), request.body, Arc::from([])),
+        };
+        Planned { decision, body, placed, snapshot, observed }
     }
 
     /// Whether the snapshot that serves now can treat requests so.
@@ -146,44 +168,90 @@ impl Planner {
         self.snapshot().telling(treatment).map(|_| ())
     }
 
+    /// The decision, the body that leaves where it is another one, and what was placed, or would have been.
     async fn try_plan(
         &self,
         snapshot: &Arc<Snapshot>,
         request: &Request<'_>,
-    ) -> Result<(Decision, Option<(Bytes, Arc<[Placed]>)>), SkipReason> {
-        // What cannot be had is refused before; a reload in between may still take a recipe away.
-        let telling = snapshot.telling(request.treatment).ok().flatten().ok_or(SkipReason::Passthrough)?;
+        observed: &mut Option<Observed>,
+    ) -> Result<(Decision, Option<Bytes>, Arc<[Placed]>), SkipReason> {
         let scope = snapshot.scope(request.brand)?;
-        let (turns, bytes) = read_turns(&request.body, request.dialect)?;
-        let keys = self.keys(snapshot, &scope, request, &turns);
+        let read = read_turns(&request.body, request.dialect)?;
+        let turns = &read.turns;
+        if request.treatment.is_none() {
+            *observed = self.observe(snapshot, &scope, request, &read);
+        }
+        let assigned = observed.as_ref().map(|observed| &observed.assignment);
+        let is_held_out = assigned.is_some_and(|assigned| assigned.is_held_out);
+        let treatment =
+            request.treatment.or(assigned.map(|assigned| &assigned.treatment)).unwrap_or(&Treatment::Served);
+        // What cannot be had is refused before; a reload in between may still take a recipe away.
+        let telling = snapshot.telling(treatment).ok().flatten().ok_or(SkipReason::Passthrough)?;
+        let keys = self.keys(snapshot, &scope, &request.body, treatment, turns);
         let (first, plan) = self.recall(snapshot, &keys);
         self.metrics.plan_known(first == turns.len());
         let plan = if first == turns.len() {
             plan
         } else {
             let extended =
-                self.extend(snapshot, scope, telling.clone(), request, &turns, keys, first, plan).await;
+                self.extend(snapshot, scope, telling.clone(), request, turns, keys, first, plan).await;
             if extended.is_err() && turns.len() > 1 {
                 self.metrics.prefix_broken(PrefixBreak::Deadline);
             }
             extended?
         };
-        let decision = plan.decide(bytes, &self.kitchen.budget);
+        let decision = plan.decide(read.bytes, &self.kitchen.budget);
         if matches!(decision, Decision::Skipped(_)) {
             // A first turn continues nothing.
             if plan.placed.iter().any(|placed| placed.turn + 1 < turns.len()) {
                 self.metrics.prefix_broken(PrefixBreak::ContextOverflow);
             }
-            return Ok((decision, None));
+            return Ok((decision, None, Arc::from([])));
         }
-        let spliced = splice(&request.body, &turns, telling.recipe.placement, &plan.placed);
-        Ok((decision, Some((spliced.body, plan.placed))))
+        if let Some(observed) = observed {
+            observed.is_eligible = true;
+        }
+        if is_held_out {
+            return Ok((Decision::Skipped(SkipReason::Holdout), None, plan.placed));
+        }
+        let spliced = splice(&request.body, turns, telling.recipe.placement, &plan.placed);
+        Ok((decision, Some(spliced.body), plan.placed))
+    }
+
+    /// The request as the live experiment sees it, before anything is known of what it gets.
+    fn observe(
+        &self,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        request: &Request<'_>,
+        read: &ReadTurns,
+    ) -> Option<Observed> {
+        let text = std::str::from_utf8(&request.body).ok()?;
+        let question = read.turns.last()?.text(text);
+        let brands: Vec<&ServedBrand> = scope.brands.iter().map(|&brand| &snapshot.brands[brand]).collect();
+        let ids: Vec<&str> = brands.iter().map(|brand| &*brand.id).collect();
+        let key = match request.conversation {
+            Some(name) => ConversationKey::Named(name),
+            None => ConversationKey::Opening(&request.body[read.opening.clone()]),
+        };
+        let holdout = brands.iter().filter_map(|brand| brand.holdout).reduce(f64::max);
+        Some(Observed {
+            assignment: self.experiment.assign(key, &ids, holdout),
+            is_eligible: false,
+            question: question[..question.floor_char_boundary(LONGEST_QUESTION)].into(),
+        })
     }
 
     /// A key for each turn, of everything that its plan depends on: what was said up to it, the brands and
     /// the treatment. The snapshot is compared when a plan is found.
-    fn keys(&self, snapshot: &Snapshot, scope: &Scope, request: &Request<'_>, turns: &[Turn]) -> Vec<u128> {
-        let body = &request.body;
+    fn keys(
+        &self,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        body: &[u8],
+        treatment: &Treatment,
+        turns: &[Turn],
+    ) -> Vec<u128> {
         let mut key = u128::from(self.seed);
         // What a text is goes into its hash, so that the same bytes as another thing give another key.
         let mut link = |what: u64, bytes: &[u8]| {
@@ -196,7 +264,7 @@ impl Planner {
         for &brand in &scope.brands {
             link(0, snapshot.brands[brand].id.as_bytes());
         }
-        if let Treatment::Varied(variation) = request.treatment {
+        if let Treatment::Varied(variation) = treatment {
             link(1, variation.words.as_bytes());
         }
         turns
@@ -313,16 +381,28 @@ fn kind(content: &Content) -> u64 {
     }
 }
 
-/// The turns of a body, and how many bytes a model reads at once. A panic in reading it, which no test has
-/// produced, is a body not understood.
-fn read_turns(body: &[u8], dialect: Dialect) -> Result<(Vec<Turn>, usize), SkipReason> {
+/// A body that could be read.
+struct ReadTurns {
+    turns: Vec<Turn>,
+    /// Bytes that a model reads at once, at most.
+    bytes: usize,
+    /// From the first message to the end of the first turn's: what all requests of a conversation begin with.
+    opening: Range<usize>,
+}
+
+/// The turns of a body. A panic in reading it, which no test has produced, is a body not understood.
+fn read_turns(body: &[u8], dialect: Dialect) -> Result<ReadTurns, SkipReason> {
     let read = catch_unwind(AssertUnwindSafe(|| {
-        Conversation::read(body, dialect).map(|conversation| (conversation.turns(), conversation.bytes))
+        let conversation = Conversation::read(body, dialect)?;
+        let turns = conversation.turns();
+        let start = conversation.messages.first().map_or(0, |message| message.span.start);
+        let end = turns.first().map_or(start, |turn| turn.span.end.max(start));
+        Ok(ReadTurns { turns, bytes: conversation.bytes, opening: start..end })
     }));
     match read {
         Err(_) => Err(SkipReason::Ambiguous),
         Ok(Err(unreadable)) => Err(reason(unreadable)),
-        Ok(Ok((turns, _))) if turns.is_empty() => Err(SkipReason::NoUserTurn),
+        Ok(Ok(read)) if read.turns.is_empty() => Err(SkipReason::NoUserTurn),
         Ok(Ok(read)) => Ok(read),
     }
 }

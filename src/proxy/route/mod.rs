@@ -35,6 +35,8 @@ pub struct RouteSettings {
     pub paths: Paths,
     /// The hash of the token with which experiments choose how their requests are treated; `None`: nobody does.
     pub experiment_token: Option<blake3::Hash>,
+    /// The field in which clients name a conversation.
+    pub conversation_header: HeaderName,
 }
 
 /// Makes [`Route`].
@@ -109,10 +111,11 @@ where
             Ok(treatment) => treatment,
             Err(error) => return Box::pin(std::future::ready(Err(ProxyError::Arm(error)))),
         };
+        let conversation = call.parts.headers.get(&self.settings.conversation_header).cloned();
         strip_own_headers(&mut call.parts.headers);
         let route = if dialect.is_some() { RouteLabel::Chat } else { RouteLabel::Passthrough };
         call.exchange.route.get_or_init(|| route);
-        self.inner.call(Routed { call, target, dialect, brand, opted_out, treatment })
+        self.inner.call(Routed { call, target, dialect, brand, opted_out, treatment, conversation })
     }
 }
 

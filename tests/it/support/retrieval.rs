@@ -73,6 +73,7 @@ pub fn brand(id: &str, items: Vec<Arc<Item>>) -> Brand {
         languages: Vec::new(),
         never: Vec::new(),
         disclosure: None,
+        holdout: None,
         items,
     }
 }
