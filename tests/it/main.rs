@@ -22,6 +22,7 @@ mod keys;
 mod knowledge;
 mod labelled;
 mod legality;
+mod live;
 mod measure;
 mod mentions;
 mod operators;
