@@ -4,6 +4,7 @@
 mod conversation;
 mod dialect;
 mod error_body;
+mod footer;
 mod json;
 mod message;
 mod paths;
@@ -16,6 +17,7 @@ mod turn;
 pub use conversation::{Conversation, Unreadable};
 pub use dialect::Dialect;
 pub use error_body::error_body;
+pub use footer::Footer;
 pub use json::{MAX_DEPTH, Malformed, check as check_json};
 pub use message::{Content, Message, Role};
 pub use paths::Paths;

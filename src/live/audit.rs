@@ -77,9 +77,11 @@ impl AuditLog {
     }
 
     fn put_aside(&mut self) -> io::Result<()> {
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ").to_string();
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
-        let aside = self.path.with_file_name(format!("{stem}.{now}.jsonl"));
+        // Never over another: two may be put aside within a second, and the clock may go back.
+        let mut names = (0..).map(|number| self.path.with_file_name(format!("{stem}.{now}Z-{number}.jsonl")));
+        let aside = names.find(|name| !name.exists()).unwrap_or_else(|| self.path.clone());
         self.file.sync_all()?;
         std::fs::rename(&self.path, aside)?;
         *self = AuditLog::open_with(&self.path.clone(), self.full)?;

@@ -49,14 +49,22 @@ pub struct Spoken {
     pub snapshot: Arc<str>,
     /// Name of its recipe.
     pub recipe: Arc<str>,
+    /// What the answer ends with, which is not its own.
+    pub disclosure: Option<Arc<str>>,
     /// The names to look for.
     pub lexicon: Option<Arc<Lexicon>>,
 }
 
 impl Spoken {
     /// As a snapshot has decided.
-    pub fn new(snapshot: &Snapshot, observed: Option<Observed>, placed: Arc<[Placed]>) -> Spoken {
+    pub fn new(
+        snapshot: &Snapshot,
+        observed: Option<Observed>,
+        placed: Arc<[Placed]>,
+        disclosure: Option<Arc<str>>,
+    ) -> Spoken {
         Spoken {
+            disclosure,
             observed,
             placed,
             snapshot: Arc::clone(&snapshot.id),

@@ -162,7 +162,7 @@ fn items(spoken: &Spoken) -> Vec<ReceiptItem> {
 fn mentioned(spoken: &Spoken, reading: &Reading, brand: &str) -> Option<Mentioned> {
     let lexicon = spoken.lexicon.as_ref()?;
     let question = spoken.observed.as_ref().map(|observed| &*observed.question);
-    let judge = |text: &Stream| text.finish(lexicon, question, None);
+    let judge = |text: &Stream| text.finish(lexicon, question, spoken.disclosure.as_deref());
     let found: Vec<Findings> = reading.texts.iter().map(judge).collect();
     if found.is_empty() {
         return None;

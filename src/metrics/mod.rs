@@ -3,5 +3,5 @@
 mod labels;
 mod registry;
 
-pub use labels::{Ending, LiveLoss, PrefixBreak, ReloadResult, Route};
+pub use labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route};
 pub use registry::{Gauges, Metrics};

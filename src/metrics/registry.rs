@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::labels::{Ending, LiveLoss, PrefixBreak, ReloadResult, Route};
+use super::labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route};
 
 /// Upper bounds in seconds, from 100 microseconds to 10 seconds.
 const FAST: [f64; 10] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
@@ -53,6 +53,11 @@ struct AnswerLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DisclosureLabels {
+    result: Disclosing,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LossLabels {
     cause: LiveLoss,
 }
@@ -72,6 +77,7 @@ pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     answers: Family<AnswerLabels, Counter>,
     receipts_lost: Family<LossLabels, Counter>,
+    disclosures: Family<DisclosureLabels, Counter>,
     items: Counter,
     tokens_added: Counter,
     upstream_tokens: Counter,
@@ -109,6 +115,7 @@ impl Metrics {
             reloads: Family::default(),
             answers: Family::default(),
             receipts_lost: Family::default(),
+            disclosures: Family::default(),
             items: Counter::default(),
             tokens_added: Counter::default(),
             upstream_tokens: Counter::default(),
@@ -149,6 +156,7 @@ impl Metrics {
         );
         registry.register("reloads", "Reloads by result", self.reloads.clone());
         registry.register("answers", "Answers by arm, and whether they name the brand", self.answers.clone());
+        registry.register("disclosures", "Disclosures by what became of them", self.disclosures.clone());
         registry.register("receipts_lost", "Receipts that were not kept", self.receipts_lost.clone());
     }
 
@@ -232,6 +240,11 @@ impl Metrics {
         };
         let eligible = if eligible { "yes" } else { "no" };
         self.answers.get_or_create(&AnswerLabels { arm: arm.to_owned(), eligible, mention }).inc();
+    }
+
+    /// A disclosure was to be put behind an answer.
+    pub fn disclosed(&self, result: Disclosing) {
+        self.disclosures.get_or_create(&DisclosureLabels { result }).inc();
     }
 
     /// Receipts were not kept.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::document::Problem;
 use crate::inject::{Placement, Prepared, Recipe, TokenCounter, Tokenizer, load_recipes};
-use crate::knowledge::{Brand, Item, Limits, load};
+use crate::knowledge::{Brand, Disclosure, Item, Limits, load};
 use crate::mentions::Lexicon;
 use crate::retrieval::{Calibration, Embedder, Index, NameMatcher, SearchSettings, VectorStore};
 
@@ -49,6 +49,8 @@ pub struct ServedBrand {
     never: NameMatcher,
     /// Share of conversations that it wants held out.
     pub(super) holdout: Option<f64>,
+    /// What answers end with.
+    pub(super) disclosure: Disclosure,
 }
 
 impl ServedBrand {
@@ -266,6 +268,7 @@ impl Builder {
             pinned,
             never,
             holdout: brand.holdout,
+            disclosure: brand.disclosure.clone(),
         };
         Ok((served, embedded))
     }

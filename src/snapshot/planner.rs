@@ -21,7 +21,7 @@ use super::turns::{Kitchen, TurnError, TurnInput};
 use crate::chat::{Content, Conversation, Dialect, Turn, Unreadable};
 use crate::inject::{Decision, Placed, Plan, SkipReason, splice};
 use crate::metrics::{Metrics, PrefixBreak};
-use crate::retrieval::Pool;
+use crate::retrieval::{Pool, language_of};
 
 /// Bytes of a question that are kept beside its request, to know it again where an answer quotes it.
 const LONGEST_QUESTION: usize = 4 << 10;
@@ -77,6 +77,8 @@ pub struct Planned {
     pub snapshot: Arc<Snapshot>,
     /// The request as the live experiment sees it.
     pub observed: Option<Observed>,
+    /// What the answer is to end with.
+    pub disclosure: Option<Arc<str>>,
 }
 
 /// A request of the live experiment.
@@ -150,13 +152,9 @@ impl Planner {
     pub async fn plan(&self, request: Request<'_>) -> Planned {
         let snapshot = self.snapshot();
         let mut observed = None;
-        let planned = self.try_plan(&snapshot, &request, &mut observed).await;
-        let (decision, body, placed) = match planned {
-            Ok((decision, Some(body), placed)) => (decision, body, placed),
-            Ok((decision, None, placed)) => (decision, request.body, placed),
-            Err(reason) => (Decision::Skipped(reason), request.body, Arc::from([])),
-        };
-        Planned { decision, body, placed, snapshot, observed }
+        let chosen = self.try_plan(&snapshot, &request, &mut observed).await.unwrap_or_else(Chosen::nothing);
+        let Chosen { decision, body, placed, disclosure } = chosen;
+        Planned { decision, body: body.unwrap_or(request.body), placed, snapshot, observed, disclosure }
     }
 
     /// Whether the snapshot that serves now can treat requests so.
@@ -168,13 +166,12 @@ impl Planner {
         self.snapshot().telling(treatment).map(|_| ())
     }
 
-    /// The decision, the body that leaves where it is another one, and what was placed, or would have been.
     async fn try_plan(
         &self,
         snapshot: &Arc<Snapshot>,
         request: &Request<'_>,
         observed: &mut Option<Observed>,
-    ) -> Result<(Decision, Option<Bytes>, Arc<[Placed]>), SkipReason> {
+    ) -> Result<Chosen, SkipReason> {
         let scope = snapshot.scope(request.brand)?;
         let read = read_turns(&request.body, request.dialect)?;
         let turns = &read.turns;
@@ -206,16 +203,19 @@ impl Planner {
             if plan.placed.iter().any(|placed| placed.turn + 1 < turns.len()) {
                 self.metrics.prefix_broken(PrefixBreak::ContextOverflow);
             }
-            return Ok((decision, None, Arc::from([])));
+            return Ok(Chosen { decision, body: None, placed: Arc::from([]), disclosure: None });
         }
         if let Some(observed) = observed {
             observed.is_eligible = true;
         }
         if is_held_out {
-            return Ok((Decision::Skipped(SkipReason::Holdout), None, plan.placed));
+            let decision = Decision::Skipped(SkipReason::Holdout);
+            return Ok(Chosen { decision, body: None, placed: plan.placed, disclosure: None });
         }
+        let disclosure =
+            telling.discloses.then(|| disclosure(snapshot, &plan.placed, &request.body, turns)).flatten();
         let spliced = splice(&request.body, turns, telling.recipe.placement, &plan.placed);
-        Ok((decision, Some(spliced.body), plan.placed))
+        Ok(Chosen { decision, body: Some(spliced.body), placed: plan.placed, disclosure })
     }
 
     /// The request as the live experiment sees it, before anything is known of what it gets.
@@ -314,7 +314,7 @@ impl Planner {
             snapshot: Arc::clone(snapshot),
             scope,
             telling,
-            inputs: TurnInput::of_turns(body, turns, first),
+            inputs: TurnInput::of_turns(body, turns, first, snapshot),
             keys: keys[first..].to_vec(),
             kitchen: self.kitchen.clone(),
             known: Arc::clone(&self.known),
@@ -335,6 +335,32 @@ impl Planner {
             }
         }
     }
+}
+
+/// What was decided for a request.
+struct Chosen {
+    decision: Decision,
+    /// What leaves, where it is not what came.
+    body: Option<Bytes>,
+    /// What was placed, or would have been.
+    placed: Arc<[Placed]>,
+    disclosure: Option<Arc<str>>,
+}
+
+impl Chosen {
+    fn nothing(reason: SkipReason) -> Chosen {
+        let decision = Decision::Skipped(reason);
+        Chosen { decision, body: None, placed: Arc::from([]), disclosure: None }
+    }
+}
+
+/// What the brand that was told of last wants answers to end with, in the language of the last question.
+fn disclosure(snapshot: &Snapshot, placed: &[Placed], body: &[u8], turns: &[Turn]) -> Option<Arc<str>> {
+    let id = &placed.last()?.items.last()?.id;
+    let brand = snapshot.brands.iter().find(|brand| brand.prepared(id).is_some())?;
+    brand.disclosure.in_language(None)?;
+    let question = turns.last()?.text(std::str::from_utf8(body).ok()?);
+    brand.disclosure.in_language(language_of(&question)).cloned()
 }
 
 /// The turns that a job of the pool plans. It goes on when nobody waits any more: the next request of the

@@ -45,6 +45,7 @@ pub struct Variation {
     random_items: bool,
     placebo: Option<Placebo>,
     canary: bool,
+    disclosure: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +59,7 @@ enum OrderChange {
 pub enum TreatmentError {
     /// A word is not known.
     #[error(
-        "`{0}` names no arm: the arms are injected, passthrough, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random, placebo-fictional, placebo-shuffled, placebo-length and canary, joined by +"
+        "`{0}` names no arm: the arms are injected, passthrough, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random, placebo-fictional, placebo-shuffled, placebo-length, disclosure:on, disclosure:off and canary, joined by +"
     )]
     Unknown(String),
     /// There is no such recipe.
@@ -112,6 +113,8 @@ impl Variation {
             Some(("k", n)) => self.max_items = Some(number(n).filter(|n| (1..=MOST_ITEMS).contains(n))?),
             Some(("recipe", name)) if !name.is_empty() => self.recipe = Some(name.to_owned()),
             Some(("placement", name)) => self.placement = Some(Placement::from_name(name)?),
+            Some(("disclosure", "on")) => self.disclosure = Some(true),
+            Some(("disclosure", "off")) => self.disclosure = Some(false),
             Some(("retrieval", "random")) => self.random_items = true,
             Some(_) => return None,
         }
@@ -132,6 +135,8 @@ pub(super) struct Telling {
     pub(super) placebo: Option<Placebo>,
     /// A mark in every item, by which a leak is known beyond doubt.
     pub(super) canary: Option<String>,
+    /// Whether answers end with the brand's disclosure, where it has one.
+    pub(super) discloses: bool,
 }
 
 impl Snapshot {
@@ -146,6 +151,7 @@ impl Snapshot {
                     random_items: false,
                     placebo: None,
                     canary: None,
+                    discloses: true,
                 }));
             }
             Treatment::Varied(variation) => variation,
@@ -170,6 +176,7 @@ impl Snapshot {
             random_items: variation.random_items,
             placebo: variation.placebo,
             canary: treatment.canary(&self.id),
+            discloses: variation.disclosure.unwrap_or(true),
         }))
     }
 
@@ -207,9 +214,15 @@ mod tests {
     fn treatments_are_read_whole_or_refused() {
         assert_eq!("injected".parse(), Ok(Treatment::Served));
         assert_eq!("passthrough".parse(), Ok(Treatment::Passthrough));
-        for words in
-            ["reversed", "order:23", "k:1", "recipe:inline+k:2", "placebo-length", "retrieval:random"]
-        {
+        for words in [
+            "reversed",
+            "order:23",
+            "k:1",
+            "recipe:inline+k:2",
+            "placebo-length",
+            "retrieval:random",
+            "disclosure:off",
+        ] {
             assert!(matches!(words.parse(), Ok(Treatment::Varied(_))), "{words}");
         }
         for words in

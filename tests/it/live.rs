@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use foreword::live::{AuditLog, Filter, LiveReport, Receipt, Store, live_report};
 use foreword::statistics::{ClusterSums, Confidence, arm_lift};
@@ -433,7 +432,6 @@ fn an_audit_log_goes_on_after_a_line_that_was_cut_and_is_put_aside_when_full() {
     let mut log = AuditLog::open_with(&path, 1_000).unwrap();
     for number in 0..20 {
         log.append(&[receipt(number, 0)]).unwrap();
-        std::thread::sleep(Duration::from_millis(2));
     }
     let files = |folder: &Path| -> Vec<String> {
         let mut names: Vec<_> =

@@ -12,6 +12,7 @@ mod commands;
 mod conformance;
 mod dialects;
 mod dialogue;
+mod disclosure;
 mod embedding;
 mod evaluate;
 mod faults;

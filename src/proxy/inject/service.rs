@@ -9,6 +9,7 @@ use tower::{Layer, Service};
 use uuid::Uuid;
 
 use super::admit::head_reason;
+use super::disclose::{disclose, is_for_programs};
 use super::read::{Read, read_body};
 use crate::chat::Dialect;
 use crate::inject::{Decision, SkipReason};
@@ -95,6 +96,9 @@ where
             let exchange = Arc::clone(&routed.call.exchange);
             let outbound = preparation.prepare(routed, dialect).await?;
             let mut response = this.inner.call(outbound).await?;
+            if let Some(text) = exchange.spoken.get().and_then(|spoken| spoken.disclosure.as_deref()) {
+                response = disclose(response, text, dialect, &preparation.metrics);
+            }
             if preparation.settings.headers || exchange.told.get().is_some() {
                 announce(response.headers_mut(), &exchange);
             }
@@ -146,9 +150,10 @@ impl Preparation {
                         placed: Arc::clone(&planned.placed),
                     });
                 }
-                exchange
-                    .spoken
-                    .get_or_init(|| Spoken::new(&planned.snapshot, planned.observed, planned.placed));
+                let disclosure = planned.disclosure.filter(|_| !is_for_programs(&planned.body));
+                exchange.spoken.get_or_init(|| {
+                    Spoken::new(&planned.snapshot, planned.observed, planned.placed, disclosure)
+                });
                 // Its length has changed; the client states the new one.
                 parts.headers.remove(CONTENT_LENGTH);
                 RequestBody::whole(planned.body, trailers)
