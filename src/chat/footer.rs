@@ -8,7 +8,7 @@ use std::ops::Range;
 use serde_json::{Map, Value, json};
 
 use super::dialect::Dialect;
-use super::json::{Cursor, Kind, Malformed};
+use super::strings::strings_at;
 use super::text::{decode_string, encode_string};
 
 /// Bytes of a whole answer that are held back, and of one event. What is longer goes on as it is.
@@ -204,7 +204,7 @@ impl Footer {
                 {
                     return None;
                 }
-                let found = find(text, &["output", "content", "text"]).ok()?;
+                let found = strings_at(text, &["output", "content", "text"]).ok()?;
                 places.extend(
                     found.into_iter().map(|(_, span)| span).next_back().filter(|span| is_prose(text, span)),
                 );
@@ -215,7 +215,7 @@ impl Footer {
                 } else {
                     &["choices", "message", "content"]
                 };
-                for (index, span) in find(text, path).ok()? {
+                for (index, span) in strings_at(text, path).ok()? {
                     let choice = &whole["choices"][index];
                     if !is_barred(choice, &choice["message"]) && is_prose(text, &span) {
                         places.push(span);
@@ -319,48 +319,6 @@ fn data_of(event: &[u8]) -> Vec<u8> {
         data.extend_from_slice(value.strip_prefix(b" ").unwrap_or(value));
     }
     data
-}
-
-/// The strings at a path of keys, where lists on the way are gone through; each with its place in the first of them.
-fn find(text: &str, path: &[&str]) -> Result<Vec<(usize, Range<usize>)>, Malformed> {
-    let mut found = Vec::new();
-    walk(&mut Cursor::new(text), path, None, &mut found)?;
-    Ok(found)
-}
-
-fn walk(
-    cursor: &mut Cursor<'_>,
-    path: &[&str],
-    index: Option<usize>,
-    found: &mut Vec<(usize, Range<usize>)>,
-) -> Result<(), Malformed> {
-    match (cursor.kind()?, path) {
-        (Kind::Array, _) => {
-            let mut more = cursor.enter(b'[')?;
-            let mut number = 0;
-            while more {
-                walk(cursor, path, index.or(Some(number)), found)?;
-                number += 1;
-                more = cursor.another(b'[')?;
-            }
-        }
-        (Kind::Object, [key, rest @ ..]) => {
-            let mut more = cursor.enter(b'{')?;
-            while more {
-                if decode_string(cursor.key()?) == **key {
-                    walk(cursor, rest, index, found)?;
-                } else {
-                    cursor.skip_value()?;
-                }
-                more = cursor.another(b'{')?;
-            }
-        }
-        (Kind::String, []) => found.push((index.unwrap_or(0), cursor.string()?)),
-        _ => {
-            cursor.skip_value()?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

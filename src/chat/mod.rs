@@ -10,6 +10,7 @@ mod message;
 mod paths;
 mod prompt;
 mod sse;
+mod strings;
 mod text;
 mod transcript;
 mod turn;

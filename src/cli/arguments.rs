@@ -168,7 +168,7 @@ pub struct Evaluate {
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Try it:\n  foreword measure measure/docarray.yaml --direct http://127.0.0.1:11434/v1 --repeats 3\n  foreword measure measure/docarray.yaml --resume --gate 'lift.lower >= 0.10' --gate 'intrusion <= 0.05'\n\nArms: direct, passthrough, injected, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random,\nplacebo-fictional, placebo-shuffled, placebo-length, canary; several joined by +, such as recipe:inline+k:2.\nExit codes: 0 gates passed, 100 a gate failed, 101 a gate is inconclusive, 1 too many answers are missing or the run broke off, 2 wrong input."
+    after_help = "Try it:\n  foreword measure measure/docarray.yaml --direct http://127.0.0.1:11434/v1 --repeats 3\n  foreword measure measure/docarray.yaml --resume --gate 'lift.lower >= 0.10' --gate 'intrusion <= 0.05'\n\nArms: direct, passthrough, injected, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random,\nplacebo-fictional, placebo-shuffled, placebo-length, disclosure:on, disclosure:off, canary;\nseveral joined by +, such as recipe:inline+k:2.\nExit codes: 0 gates passed, 100 a gate failed, 101 a gate is inconclusive, 1 too many answers are missing or the run broke off, 2 wrong input."
 )]
 pub struct Measure {
     /// Something else than a run.
@@ -195,7 +195,7 @@ pub struct Measure {
     /// The arms, separated by commas [default: passthrough,injected,placebo-fictional].
     #[arg(long, value_name = "ARMS", value_delimiter = ',')]
     pub arms: Vec<String>,
-    /// Arms that take something away or vary it: order, recipe, k, placement, placebo, leaks; separated by commas.
+    /// Arms that take something away or vary it: order, recipe, k, placement, placebo, leaks, disclosure; separated by commas.
     #[arg(long, value_name = "TOPICS", value_delimiter = ',')]
     pub ablate: Vec<String>,
     /// Answers to each question in each arm.
