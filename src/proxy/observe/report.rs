@@ -80,6 +80,9 @@ impl Report {
         let route = self.route();
         self.metrics.gauges.in_flight.dec();
         self.metrics.request_ended(route, self.status, ending);
+        if route == Route::Chat {
+            self.metrics.chat_answered(self.exchange.started.elapsed());
+        }
         let reading = self.reader.take().map(AnswerReader::finish);
         let usage = reading.as_ref().and_then(|reading| reading.usage);
         if let Some(usage) = usage {
