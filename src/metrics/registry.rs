@@ -81,6 +81,7 @@ pub struct Metrics {
     items: Counter,
     tokens_added: Counter,
     upstream_tokens: Counter,
+    spans_lost: Counter,
     upstream_cached_tokens: Counter,
     plan_hits: Counter,
     plan_misses: Counter,
@@ -122,6 +123,7 @@ impl Metrics {
             items: Counter::default(),
             tokens_added: Counter::default(),
             upstream_tokens: Counter::default(),
+            spans_lost: Counter::default(),
             upstream_cached_tokens: Counter::default(),
             plan_hits: Counter::default(),
             plan_misses: Counter::default(),
@@ -167,6 +169,7 @@ impl Metrics {
             "Prompt tokens that the upstream reported as cached",
             &self.upstream_cached_tokens,
         );
+        counter("spans_lost", "Spans that no collector took", &self.spans_lost);
         counter("plan_cache_hits", "Requests whose whole plan was known", &self.plan_hits);
         counter("plan_cache_misses", "Requests that needed retrieval", &self.plan_misses);
         registry.register("requests", "Requests by kind, status and ending", self.requests.clone());
@@ -286,6 +289,11 @@ impl Metrics {
     /// A disclosure was to be put behind an answer.
     pub fn disclosed(&self, result: Disclosing) {
         self.disclosures.get_or_create(&DisclosureLabels { result }).inc();
+    }
+
+    /// Spans were not taken by a collector.
+    pub fn spans_lost(&self, count: u64) {
+        self.spans_lost.inc_by(count);
     }
 
     /// Receipts were not kept.

@@ -79,6 +79,10 @@ pub struct Planned {
     pub observed: Option<Observed>,
     /// What the answer is to end with.
     pub disclosure: Option<Arc<str>>,
+    /// Time for the turns that were not known; `None` where all were.
+    pub retrieve: Option<Duration>,
+    /// The model that the request names.
+    pub model: Option<String>,
 }
 
 /// A request of the live experiment.
@@ -151,10 +155,12 @@ impl Planner {
     /// Decides about a request. Never fails: what goes wrong is a reason to leave the body alone.
     pub async fn plan(&self, request: Request<'_>) -> Planned {
         let snapshot = self.snapshot();
-        let mut observed = None;
-        let chosen = self.try_plan(&snapshot, &request, &mut observed).await.unwrap_or_else(Chosen::nothing);
+        let mut seen = Seen::default();
+        let chosen = self.try_plan(&snapshot, &request, &mut seen).await.unwrap_or_else(Chosen::nothing);
         let Chosen { decision, body, placed, disclosure } = chosen;
-        Planned { decision, body: body.unwrap_or(request.body), placed, snapshot, observed, disclosure }
+        let Seen { observed, retrieve, model } = seen;
+        let body = body.unwrap_or(request.body);
+        Planned { decision, body, placed, snapshot, observed, disclosure, retrieve, model }
     }
 
     /// Whether the snapshot that serves now can treat requests so.
@@ -170,15 +176,16 @@ impl Planner {
         &self,
         snapshot: &Arc<Snapshot>,
         request: &Request<'_>,
-        observed: &mut Option<Observed>,
+        seen: &mut Seen,
     ) -> Result<Chosen, SkipReason> {
         let scope = snapshot.scope(request.brand)?;
-        let read = read_turns(&request.body, request.dialect)?;
+        let mut read = read_turns(&request.body, request.dialect)?;
+        seen.model = read.model.take();
         let turns = &read.turns;
         if request.treatment.is_none() {
-            *observed = self.observe(snapshot, &scope, request, &read);
+            seen.observed = self.observe(snapshot, &scope, request, &read);
         }
-        let assigned = observed.as_ref().map(|observed| &observed.assignment);
+        let assigned = seen.observed.as_ref().map(|observed| &observed.assignment);
         let is_held_out = assigned.is_some_and(|assigned| assigned.is_held_out);
         let treatment =
             request.treatment.or(assigned.map(|assigned| &assigned.treatment)).unwrap_or(&Treatment::Served);
@@ -190,8 +197,10 @@ impl Planner {
         let plan = if first == turns.len() {
             plan
         } else {
+            let began = Instant::now();
             let extended =
                 self.extend(snapshot, scope, telling.clone(), request, turns, keys, first, plan).await;
+            seen.retrieve = Some(began.elapsed());
             if extended.is_err() && turns.len() > 1 {
                 self.metrics.prefix_broken(PrefixBreak::Deadline);
             }
@@ -205,7 +214,7 @@ impl Planner {
             }
             return Ok(Chosen { decision, body: None, placed: Arc::from([]), disclosure: None });
         }
-        if let Some(observed) = observed {
+        if let Some(observed) = &mut seen.observed {
             observed.is_eligible = true;
         }
         if is_held_out {
@@ -347,6 +356,14 @@ struct Chosen {
     disclosure: Option<Arc<str>>,
 }
 
+/// What is known of a request also where nothing was chosen.
+#[derive(Default)]
+struct Seen {
+    observed: Option<Observed>,
+    retrieve: Option<Duration>,
+    model: Option<String>,
+}
+
 impl Chosen {
     fn nothing(reason: SkipReason) -> Chosen {
         let decision = Decision::Skipped(reason);
@@ -412,6 +429,8 @@ struct ReadTurns {
     turns: Vec<Turn>,
     /// Bytes that a model reads at once, at most.
     bytes: usize,
+    /// The model that the request names.
+    model: Option<String>,
     /// From the first message to the end of the first turn's: what all requests of a conversation begin with.
     opening: Range<usize>,
 }
@@ -423,7 +442,8 @@ fn read_turns(body: &[u8], dialect: Dialect) -> Result<ReadTurns, SkipReason> {
         let turns = conversation.turns();
         let start = conversation.messages.first().map_or(0, |message| message.span.start);
         let end = turns.first().map_or(start, |turn| turn.span.end.max(start));
-        Ok(ReadTurns { turns, bytes: conversation.bytes, opening: start..end })
+        let Conversation { model, bytes, .. } = conversation;
+        Ok(ReadTurns { turns, bytes, model, opening: start..end })
     }));
     match read {
         Err(_) => Err(SkipReason::Ambiguous),

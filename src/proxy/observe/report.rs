@@ -119,6 +119,8 @@ impl Report {
                 spoken: self.exchange.spoken.get().cloned(),
                 status: self.status,
                 ending: ending.as_str(),
+                trace: self.exchange.trace.get().copied(),
+                timing: self.exchange.timing.get().cloned().unwrap_or_default(),
                 planning: self.exchange.planning.get().copied().unwrap_or_default(),
                 first_byte: self.exchange.first_byte.get().copied(),
                 total: self.exchange.started.elapsed(),
