@@ -6,6 +6,7 @@ mod build;
 mod explain;
 mod memory;
 mod planner;
+mod reading;
 mod reload;
 mod scope;
 mod treatment;

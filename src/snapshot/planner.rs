@@ -2,8 +2,6 @@
 //! deadline. A request is injected whole or left alone.
 
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +13,11 @@ use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
 use super::assignment::{Assignment, ConversationKey, Experiment};
 use super::build::{ServedBrand, Snapshot};
+use super::reading::{ReadTurns, read_turns};
 use super::scope::{BrandChoice, Scope};
 use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
-use crate::chat::{Content, Conversation, Dialect, Turn, Unreadable};
+use crate::chat::{Content, Dialect, Turn};
 use crate::inject::{Decision, Placed, Plan, SkipReason, splice};
 use crate::metrics::{Metrics, PrefixBreak};
 use crate::retrieval::{Pool, language_of};
@@ -421,46 +420,5 @@ fn kind(content: &Content) -> u64 {
         Content::Parts(_) => 2,
         Content::Prompt(_) => 3,
         Content::Other => 4,
-    }
-}
-
-/// A body that could be read.
-struct ReadTurns {
-    turns: Vec<Turn>,
-    /// Bytes that a model reads at once, at most.
-    bytes: usize,
-    /// The model that the request names.
-    model: Option<String>,
-    /// From the first message to the end of the first turn's: what all requests of a conversation begin with.
-    opening: Range<usize>,
-}
-
-/// The turns of a body. A panic in reading it, which no test has produced, is a body not understood.
-fn read_turns(body: &[u8], dialect: Dialect) -> Result<ReadTurns, SkipReason> {
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        let conversation = Conversation::read(body, dialect)?;
-        let turns = conversation.turns();
-        let start = conversation.messages.first().map_or(0, |message| message.span.start);
-        let end = turns.first().map_or(start, |turn| turn.span.end.max(start));
-        let Conversation { model, bytes, .. } = conversation;
-        Ok(ReadTurns { turns, bytes, model, opening: start..end })
-    }));
-    match read {
-        Err(_) => Err(SkipReason::Ambiguous),
-        Ok(Err(unreadable)) => Err(reason(unreadable)),
-        Ok(Ok(read)) if read.turns.is_empty() => Err(SkipReason::NoUserTurn),
-        Ok(Ok(read)) => Ok(read),
-    }
-}
-
-pub(super) fn reason(unreadable: Unreadable) -> SkipReason {
-    match unreadable {
-        Unreadable::NotJson => SkipReason::NotJson,
-        Unreadable::TooDeep => SkipReason::TooDeep,
-        Unreadable::NoMessages => SkipReason::NotChat,
-        Unreadable::Stateful => SkipReason::StatefulUpstream,
-        Unreadable::Echo => SkipReason::Echo,
-        Unreadable::Tokens => SkipReason::TokenPrompt,
-        Unreadable::Ambiguous => SkipReason::Ambiguous,
     }
 }
