@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::admin;
 use crate::config::Settings;
+use crate::console::{self, Console};
 use crate::document::Problem;
 use crate::metrics::{Gauges, Metrics};
 use crate::proxy::stack;
@@ -107,6 +108,7 @@ pub struct Bound {
     settings: Settings,
     upstream: Upstream,
     tls: Option<Tls>,
+    console: Option<Console>,
     listener: TcpListener,
     admin: TcpListener,
 }
@@ -124,9 +126,23 @@ pub struct Addresses {
 pub async fn bind(settings: Settings, core: Core) -> Result<Bound, StartError> {
     let upstream = Upstream::new(settings.upstream.clone().ok_or(StartError::NoUpstream)?)?;
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
+    let console = if settings.console { Some(console(&settings, &core)?) } else { None };
     let listener = listen(settings.listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    Ok(Bound { core, settings, upstream, tls, listener, admin })
+    Ok(Bound { core, settings, upstream, tls, console, listener, admin })
+}
+
+/// The console, with a pool of its own towards the upstream.
+fn console(settings: &Settings, core: &Core) -> Result<Console, StartError> {
+    Ok(Console::new(console::Parts {
+        planner: Arc::clone(&core.planner),
+        reloader: Arc::clone(&core.reloader),
+        metrics: Arc::clone(&core.metrics),
+        upstream: settings.upstream.clone().map(Upstream::new).transpose()?,
+        reports: settings.console_reports.clone(),
+        model: core.model.clone(),
+        signs_in: settings.admin_token.is_some(),
+    }))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -148,6 +164,11 @@ impl Bound {
         self.tls.is_some()
     }
 
+    /// Whether operators have a console.
+    pub fn has_console(&self) -> bool {
+        self.console.is_some()
+    }
+
     /// The loaded core.
     pub fn core(&self) -> &Core {
         &self.core
@@ -155,7 +176,7 @@ impl Bound {
 
     /// Serves until `shutdown` is done, then lets running requests end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Drained {
-        let Bound { core, settings, upstream, tls, listener, admin } = self;
+        let Bound { core, settings, upstream, tls, console, listener, admin } = self;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(async move {
             shutdown.await;
@@ -169,7 +190,12 @@ impl Bound {
             }
         });
         let service = stack(&settings.proxy, upstream, Arc::clone(&core.planner), Arc::clone(&core.metrics));
-        let operators = admin::router(Arc::clone(&core.planner), Arc::clone(&core.metrics));
+        let operators = admin::router(
+            Arc::clone(&core.planner),
+            Arc::clone(&core.metrics),
+            settings.admin_token,
+            console,
+        );
         // Health and metrics stay reachable while running requests end.
         let admin_gauges = Gauges::default();
         let admin_task = tokio::spawn(serve(

@@ -32,6 +32,8 @@ pub mod proxy;
 
 pub mod config;
 
+pub mod console;
+
 pub mod admin;
 
 pub mod app;

@@ -59,6 +59,9 @@ pub const KEYS: &[&str] = &[
     "injection.completions_paths",
     "measure.token_env",
     "admin.listen",
+    "admin.token_env",
+    "admin.console",
+    "console.reports",
     "log.format",
     "log.level",
 ];

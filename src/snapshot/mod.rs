@@ -3,6 +3,7 @@
 
 mod build;
 mod explain;
+mod explain_json;
 mod memory;
 mod planner;
 mod reload;
@@ -10,9 +11,9 @@ mod scope;
 mod treatment;
 mod turns;
 
-pub use build::{BuildReport, Builder, Snapshot, SnapshotSettings};
-pub use explain::{ExplainedTurn, Explanation};
+pub use build::{BuildReport, Builder, ServedBrand, Snapshot, SnapshotSettings};
+pub use explain::{ExplainedTurn, Explanation, TellingLimits};
 pub use planner::{Planned, Planner, PlannerSettings, Request};
-pub use reload::{Reloader, WatchMode, watch};
+pub use reload::{LastReload, Reloader, WatchMode, watch};
 pub use scope::{BrandChoice, Scope};
 pub use treatment::{Treatment, TreatmentError, Variation};
