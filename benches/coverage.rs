@@ -6,7 +6,7 @@
 #[path = "../tests/it/support/worlds.rs"]
 mod worlds;
 
-use foreword::measure::statistics::{
+use foreword::statistics::{
     self as st, Calibration, Cluster, Decision, EProcess, Estimate, Paired, Resampling, StatisticsError,
     Tally,
 };

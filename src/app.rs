@@ -13,6 +13,7 @@ use crate::admin;
 use crate::config::Settings;
 use crate::console::{self, Console};
 use crate::document::Problem;
+use crate::live::Recorder;
 use crate::metrics::{Gauges, Metrics};
 use crate::proxy::stack;
 use crate::retrieval::{Embedder, ModelSource, OpenError, Pool};
@@ -38,6 +39,9 @@ pub enum StartError {
     /// The certificate for clients.
     #[error("clients cannot be served over TLS")]
     Certificate(#[from] CertificateError),
+    /// Receipts have no thread.
+    #[error("the thread of receipts cannot be started")]
+    Receipts(#[source] io::Error),
     /// The signals that stop a process cannot be received.
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
@@ -71,8 +75,14 @@ pub fn core(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Resu
     let (reloader, problems) =
         Reloader::start(builder, Arc::clone(&metrics), progress).map_err(StartError::Knowledge)?;
     let pool = Pool::new(settings.retrieval_workers, settings.retrieval_queue);
-    let planner =
-        reloader.planner(embedder, settings.search.clone(), settings.budget, pool, settings.planner);
+    let planner = reloader.planner(
+        embedder,
+        settings.search.clone(),
+        settings.budget,
+        pool,
+        settings.planner,
+        settings.experiment.clone(),
+    );
     Ok(Core {
         planner: Arc::new(planner),
         reloader: Arc::new(reloader),
@@ -108,6 +118,7 @@ pub struct Bound {
     settings: Settings,
     upstream: Upstream,
     tls: Option<Tls>,
+    recorder: Recorder,
     console: Option<Console>,
     listener: TcpListener,
     admin: TcpListener,
@@ -126,10 +137,12 @@ pub struct Addresses {
 pub async fn bind(settings: Settings, core: Core) -> Result<Bound, StartError> {
     let upstream = Upstream::new(settings.upstream.clone().ok_or(StartError::NoUpstream)?)?;
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
+    let recorder = Recorder::start(settings.live.clone(), Arc::clone(&core.metrics));
+    let recorder = recorder.map_err(StartError::Receipts)?;
     let console = if settings.console { Some(console(&settings, &core)?) } else { None };
     let listener = listen(settings.listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    Ok(Bound { core, settings, upstream, tls, console, listener, admin })
+    Ok(Bound { core, settings, upstream, tls, recorder, console, listener, admin })
 }
 
 /// The console, with a pool of its own towards the upstream.
@@ -176,7 +189,7 @@ impl Bound {
 
     /// Serves until `shutdown` is done, then lets running requests end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Drained {
-        let Bound { core, settings, upstream, tls, console, listener, admin } = self;
+        let Bound { core, settings, upstream, tls, recorder, console, listener, admin } = self;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(async move {
             shutdown.await;
@@ -189,7 +202,13 @@ impl Bound {
                 tls.follow().await;
             }
         });
-        let service = stack(&settings.proxy, upstream, Arc::clone(&core.planner), Arc::clone(&core.metrics));
+        let service = stack(
+            &settings.proxy,
+            upstream,
+            Arc::clone(&core.planner),
+            Arc::clone(&core.metrics),
+            recorder.clone(),
+        );
         let operators = admin::router(
             Arc::clone(&core.planner),
             Arc::clone(&core.metrics),
@@ -217,6 +236,8 @@ impl Bound {
             settings.drain,
         )
         .await;
+        // It waits for the disk, which a worker thread must not.
+        let _written = tokio::task::spawn_blocking(move || recorder.finish()).await;
         files.abort();
         certificate.abort();
         admin_task.abort();

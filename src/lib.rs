@@ -14,11 +14,15 @@ pub mod evaluate;
 
 pub mod inject;
 
-pub mod snapshot;
-
 pub mod mentions;
 
+pub mod snapshot;
+
+pub mod statistics;
+
 pub mod tap;
+
+pub mod live;
 
 pub mod keys;
 

@@ -51,6 +51,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Measure how often the brand is named, with and without injection, and how sure that is.
     Measure(Box<Measure>),
+    /// Say what the live counts show: how often the brand is named, and the lift over conversations held out.
+    Report(Report),
     /// Make keys for clients.
     Key {
         /// What to do.
@@ -79,6 +81,34 @@ pub struct Serve {
     /// The recipe (injection.recipe).
     #[arg(long, value_name = "NAME")]
     pub recipe: Option<String>,
+}
+
+/// `foreword report`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Counts come from `foreword serve` with live.store set, and conversations are held out by experiment.holdout.\nTry it:\n  foreword report --since 7d\n  foreword report --brand docarray --json"
+)]
+pub struct Report {
+    /// Days back from today, for instance 7d.
+    #[arg(long, value_name = "DAYS", default_value = "30d", value_parser = days)]
+    pub since: u32,
+    /// One brand alone.
+    #[arg(long, value_name = "BRAND")]
+    pub brand: Option<String>,
+    /// The store, instead of live.store.
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+    /// Print one JSON document: a list with an object for each brand.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `7d`, or `7`.
+fn days(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
+    number
+        .filter(|days| (1..=3_660).contains(days))
+        .ok_or_else(|| "write a number of days, such as 7d".to_owned())
 }
 
 /// `foreword explain`
@@ -138,7 +168,7 @@ pub struct Evaluate {
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Try it:\n  foreword measure measure/docarray.yaml --direct http://127.0.0.1:11434/v1 --repeats 3\n  foreword measure measure/docarray.yaml --resume --gate 'lift.lower >= 0.10' --gate 'intrusion <= 0.05'\n\nArms: direct, passthrough, injected, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random,\nplacebo-fictional, placebo-shuffled, placebo-length, canary; several joined by +, such as recipe:inline+k:2.\nExit codes: 0 gates passed, 100 a gate failed, 101 a gate is inconclusive, 1 too many answers are missing or the run broke off, 2 wrong input."
+    after_help = "Try it:\n  foreword measure measure/docarray.yaml --direct http://127.0.0.1:11434/v1 --repeats 3\n  foreword measure measure/docarray.yaml --resume --gate 'lift.lower >= 0.10' --gate 'intrusion <= 0.05'\n\nArms: direct, passthrough, injected, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random,\nplacebo-fictional, placebo-shuffled, placebo-length, disclosure:on, disclosure:off, canary;\nseveral joined by +, such as recipe:inline+k:2.\nExit codes: 0 gates passed, 100 a gate failed, 101 a gate is inconclusive, 1 too many answers are missing or the run broke off, 2 wrong input."
 )]
 pub struct Measure {
     /// Something else than a run.
@@ -165,7 +195,7 @@ pub struct Measure {
     /// The arms, separated by commas [default: passthrough,injected,placebo-fictional].
     #[arg(long, value_name = "ARMS", value_delimiter = ',')]
     pub arms: Vec<String>,
-    /// Arms that take something away or vary it: order, recipe, k, placement, placebo, leaks; separated by commas.
+    /// Arms that take something away or vary it: order, recipe, k, placement, placebo, leaks, disclosure; separated by commas.
     #[arg(long, value_name = "TOPICS", value_delimiter = ',')]
     pub ablate: Vec<String>,
     /// Answers to each question in each arm.

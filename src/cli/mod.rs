@@ -9,6 +9,7 @@ mod key;
 mod log;
 mod measure;
 mod print;
+mod report;
 mod serve;
 
 use clap::Parser;
@@ -47,6 +48,7 @@ pub fn run() -> Exit {
         Command::Explain(explain) => explain::run(&arguments.common, explain),
         Command::Key { command: KeyCommand::New(new) } => key::new(new),
         Command::Measure(measure) => measure::run(&arguments.common, measure),
+        Command::Report(report) => report::run(&arguments.common, report),
         Command::Init(init) => init::run(init),
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn not_started(error: &StartError) -> Exit {
             failure(error);
             Exit::BadInput
         }
-        StartError::Listen(..) | StartError::Signals(_) => {
+        StartError::Listen(..) | StartError::Signals(_) | StartError::Receipts(_) => {
             failure(error);
             Exit::Runtime
         }

@@ -1,5 +1,6 @@
 //! What was written (file, environment, flags) becomes what is true, or every problem at once.
 
+mod experiment;
 mod keys;
 mod reader;
 mod settings;

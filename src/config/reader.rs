@@ -101,6 +101,16 @@ impl Reader {
         default
     }
 
+    /// A share from 0 to 1, both included.
+    pub(super) fn share(&mut self, key: &'static str, default: f64) -> f64 {
+        let number: f64 = self.parsed(key, default, "a number from 0 to 1");
+        if (0.0..=1.0).contains(&number) {
+            return number;
+        }
+        self.problem(key, &format!("must be a number from 0 to 1, and is `{number}`"));
+        default
+    }
+
     /// `true` or `false`.
     pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
         self.parsed(key, default, "true or false")

@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::experiment::{experiment, live, token};
 use super::reader::Reader;
 use crate::chat::{Dialect, Paths};
 use crate::document::Problem;
 use crate::inject::{Budget, Tokenizer};
 use crate::keys::{KeyRing, read_keys};
 use crate::knowledge::Limits;
+use crate::live::LiveSettings;
 use crate::proxy::{ProxySettings, RouteSettings};
 use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
 use crate::server::{ConnectionSettings, TlsSettings};
-use crate::snapshot::{PlannerSettings, SnapshotSettings, WatchMode};
+use crate::snapshot::{Experiment, PlannerSettings, SnapshotSettings, WatchMode};
 use crate::upstream::{Address, UpstreamSettings};
 
 /// Paths that may be reached with the operator's key unless the configuration says otherwise: those that
@@ -33,9 +35,6 @@ const ALLOWED_PATHS: &[&str] = &[
     "/v1/images",
     "/v1/rerank",
 ];
-
-/// Characters of the shortest token: one that can be guessed is none.
-const SHORTEST_TOKEN: usize = 16;
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +91,10 @@ pub struct Settings {
     pub retrieval_workers: usize,
     /// Requests that may wait for them.
     pub retrieval_queue: usize,
+    /// The live experiment.
+    pub experiment: Experiment,
+    /// Receipts and counts.
+    pub live: LiveSettings,
     /// Token budgets.
     pub budget: Budget,
     /// How logs are written.
@@ -129,6 +132,7 @@ fn resolve(reader: &mut Reader) -> Settings {
     let upstream = upstream(reader);
     let operator_key = upstream.as_ref().is_some_and(|upstream| upstream.authorization.is_some());
     let keys = keys(reader);
+    let experiment = experiment(reader);
     let listen = listen(reader, keys.is_some());
     let snapshot = snapshot(reader);
     let admin_token = token(reader, "admin.token_env");
@@ -158,6 +162,7 @@ fn resolve(reader: &mut Reader) -> Settings {
                 allowed_paths: allowed_paths(reader, operator_key),
                 paths: paths(reader),
                 experiment_token: token(reader, "measure.token_env"),
+                conversation_header: experiment.header.clone(),
             },
         },
         upstream,
@@ -181,6 +186,8 @@ fn resolve(reader: &mut Reader) -> Settings {
         planner: planner(reader),
         retrieval_workers: count(reader, "retrieval.workers", 1, 1..=64),
         retrieval_queue: count(reader, "retrieval.queue", 64, 1..=100_000),
+        experiment,
+        live: live(reader),
         budget: budget(reader),
         log_format: reader.choice(
             "log.format",
@@ -200,22 +207,6 @@ fn keys(reader: &mut Reader) -> Option<Arc<KeyRing>> {
         Ok(keys) => Some(Arc::new(keys)),
         Err(problems) => {
             reader.problems.extend(problems);
-            None
-        }
-    }
-}
-
-/// The hash of a token, from the environment variable that `key` names.
-fn token(reader: &mut Reader, key: &'static str) -> Option<blake3::Hash> {
-    let variable = reader.text(key)?;
-    match std::env::var(&variable).ok().filter(|token| token.len() >= SHORTEST_TOKEN) {
-        Some(token) => Some(blake3::hash(token.as_bytes())),
-        None => {
-            let remedy = format!(
-                "names the environment variable {variable}, which is not set or shorter than {SHORTEST_TOKEN} \
-                 characters: set it to a long random text, or take the key out"
-            );
-            reader.problem(key, &remedy);
             None
         }
     }

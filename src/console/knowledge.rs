@@ -138,7 +138,7 @@ fn summary(brand: &Brand, now: Timestamp) -> Value {
         competitors => brand.competitors.clone(),
         never => brand.never.clone(),
         speaks => brand.languages.clone(),
-        disclosure => brand.disclosure.clone(),
+        disclosure => brand.disclosure.texts().collect::<Vec<_>>().join(" · "),
         items => brand.items.len(),
         facts => brand.items.len() - examples,
         examples,

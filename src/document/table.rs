@@ -56,6 +56,23 @@ impl<'a> Table<'a> {
         text
     }
 
+    /// A text, or a table of them by name; a text alone has the empty name.
+    pub fn named_strings(&mut self, key: &'static str) -> Vec<(String, String)> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let entries: Vec<(&str, &Node)> = match &node.value {
+            Value::Table(entries) => entries.iter().map(|(name, node)| (&*name.name, node)).collect(),
+            _ => vec![("", node)],
+        };
+        let mut texts = Vec::with_capacity(entries.len());
+        for (name, node) in entries {
+            match text_of(node) {
+                Some(text) => texts.push((name.to_owned(), text)),
+                None => self.wrong(node, &format!("`{key}` must be a text, or a table of texts")),
+            }
+        }
+        texts
+    }
+
     /// A list of texts; a single one counts as a list of one.
     pub fn strings(&mut self, key: &'static str) -> Vec<String> {
         let Some(node) = self.node(key) else { return Vec::new() };
@@ -97,6 +114,21 @@ impl<'a> Table<'a> {
                 None
             }
         }
+    }
+
+    /// A number from zero to one.
+    pub fn share(&mut self, key: &'static str) -> Option<f64> {
+        let node = self.node(key)?;
+        let number = match node.value {
+            Value::Integer(number) => Some(number as f64),
+            Value::Float(number) => Some(number),
+            _ => None,
+        };
+        let share = number.filter(|number| (0.0..=1.0).contains(number));
+        if share.is_none() {
+            self.wrong(node, &format!("`{key}` must be a number from 0 to 1"));
+        }
+        share
     }
 
     /// One of several words.

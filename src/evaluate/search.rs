@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::collection::{Asked, Collection};
-use crate::knowledge::{Body, Brand, Item, Origin, Validity};
+use crate::knowledge::{Body, Brand, Disclosure, Item, Origin, Validity};
 use crate::retrieval::{Candidate, EmbedError, Embedder, Hits, Index, SearchSettings, Verdict, search};
 
 /// Looks up queries in some brands.
@@ -70,7 +70,8 @@ pub fn items_of(collection: &Collection) -> Brand {
         domains: Vec::new(),
         languages: Vec::new(),
         never: Vec::new(),
-        disclosure: None,
+        disclosure: Disclosure::default(),
+        holdout: None,
         items,
     }
 }

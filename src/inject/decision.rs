@@ -53,6 +53,8 @@ pub enum SkipReason {
     OptOut,
     /// An experiment asked for an answer without added context.
     Passthrough,
+    /// The conversation is held out of the live experiment: it would have got something.
+    Holdout,
 }
 
 impl SkipReason {
@@ -83,6 +85,7 @@ impl SkipReason {
             SkipReason::Deadline => "deadline",
             SkipReason::OptOut => "opt_out",
             SkipReason::Passthrough => "passthrough",
+            SkipReason::Holdout => "holdout",
         }
     }
 
@@ -113,6 +116,7 @@ impl SkipReason {
             SkipReason::Deadline => "retrieval did not finish in time",
             SkipReason::OptOut => "the client asked for no added context",
             SkipReason::Passthrough => "the experiment asks for no added context",
+            SkipReason::Holdout => "the conversation is held out, so that the effect can be told",
         }
     }
 }

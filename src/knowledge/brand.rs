@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::files::{Limits, read_source};
-use super::item::Brand;
+use super::item::{Brand, Disclosure};
 use crate::document::{Problem, Table, parse_toml};
 
 /// Reads a brand's own file; its items come from the others.
@@ -55,7 +55,8 @@ pub(super) fn read_brand(
         domains: names("domains"),
         languages: names("languages"),
         never: names("never"),
-        disclosure: table.string("disclosure"),
+        disclosure: disclosure(&mut table),
+        holdout: table.share("holdout"),
         name,
         items: Vec::new(),
     };
@@ -70,4 +71,16 @@ pub(super) fn read_brand(
     }
     table.finish();
     Some(brand)
+}
+
+fn disclosure(table: &mut Table<'_>) -> Disclosure {
+    let texts = table.named_strings("disclosure");
+    if texts.iter().any(|(_, text)| text.trim().is_empty()) {
+        table.error(
+            "disclosure",
+            "`disclosure` holds an empty text",
+            "write what answers are to end with, or take it out",
+        );
+    }
+    Disclosure::new(texts)
 }

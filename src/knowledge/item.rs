@@ -35,10 +35,46 @@ pub struct Brand {
     pub languages: Vec<String>,
     /// Words and phrases: a turn that holds one of them gets nothing.
     pub never: Vec<String>,
-    /// The text of a disclosure footer, where the brand wants one.
-    pub disclosure: Option<String>,
+    /// What answers to which something was added end with.
+    pub disclosure: Disclosure,
+    /// Share of conversations that get nothing, so that the effect can be told; `None`: as the configuration says.
+    pub holdout: Option<f64>,
     /// Its facts and examples, sorted by id. Items outside their validity are still here.
     pub items: Vec<Arc<Item>>,
+}
+
+/// A text that says in an answer that something was added to its question, by language.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Disclosure {
+    /// Texts by the primary subtag of their language; the empty one is for all others.
+    texts: Vec<(String, Arc<str>)>,
+}
+
+impl Disclosure {
+    /// Texts by language tag; an empty tag means any language.
+    pub fn new(texts: Vec<(String, String)>) -> Disclosure {
+        let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_lowercase();
+        Disclosure {
+            texts: texts.into_iter().map(|(tag, text)| (primary(&tag), text.trim().into())).collect(),
+        }
+    }
+
+    /// The text for a language, or else the one for any, or else the first.
+    pub fn in_language(&self, language: Option<&str>) -> Option<&Arc<str>> {
+        let of = |tag: &str| self.texts.iter().find(|(language, _)| language == tag);
+        let found = language.and_then(of).or_else(|| of("")).or_else(|| self.texts.first());
+        found.map(|(_, text)| text)
+    }
+
+    /// The text that an answer holds.
+    pub fn in_answer(&self, answer: &str) -> Option<&str> {
+        self.texts().find(|text| answer.contains(text))
+    }
+
+    /// All texts.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|(_, text)| &**text)
+    }
 }
 
 /// A fact or an example: the unit that is searched and injected, never cut.

@@ -12,5 +12,5 @@ mod markdown;
 mod plain;
 
 pub use files::Limits;
-pub use item::{Body, Brand, Item, Knowledge, Origin, Validity};
+pub use item::{Body, Brand, Disclosure, Item, Knowledge, Origin, Validity};
 pub use load::{Loaded, load};

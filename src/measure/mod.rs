@@ -4,5 +4,4 @@
 pub mod experiment;
 pub mod judge;
 pub mod report;
-pub mod statistics;
 pub mod suite;

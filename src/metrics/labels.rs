@@ -70,6 +70,28 @@ label! {
 }
 
 label! {
+    /// What became of a brand's disclosure.
+    Disclosing {
+        /// It stands behind the answer.
+        Added = "added",
+        /// The answer is no text for a person: a call, a refusal, data.
+        Nothing = "nothing",
+        /// The answer has a form that it cannot be put into: compressed, signed, or events of Responses.
+        Impossible = "impossible",
+    }
+}
+
+label! {
+    /// Why receipts are lost.
+    LiveLoss {
+        /// More requests ended than could be taken in.
+        Queue = "queue",
+        /// The disk was gone for too long.
+        Disk = "disk",
+    }
+}
+
+label! {
     /// How a reload ended.
     ReloadResult {
         /// A new snapshot serves.

@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::labels::{Ending, PrefixBreak, ReloadResult, Route};
+use super::labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route};
 
 /// Upper bounds in seconds, from 100 microseconds to 10 seconds.
 const FAST: [f64; 10] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
@@ -44,6 +44,25 @@ struct ReloadLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    /// One of the configured arms.
+    arm: String,
+    eligible: &'static str,
+    /// `yes`, `no`, or `missing`.
+    mention: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DisclosureLabels {
+    result: Disclosing,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LossLabels {
+    cause: LiveLoss,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ErrorLabels {
     code: &'static str,
 }
@@ -56,6 +75,9 @@ pub struct Metrics {
     errors: Family<ErrorLabels, Counter>,
     prefix_breaks: Family<CauseLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
+    answers: Family<AnswerLabels, Counter>,
+    receipts_lost: Family<LossLabels, Counter>,
+    disclosures: Family<DisclosureLabels, Counter>,
     items: Counter,
     tokens_added: Counter,
     upstream_tokens: Counter,
@@ -91,6 +113,9 @@ impl Metrics {
             errors: Family::default(),
             prefix_breaks: Family::default(),
             reloads: Family::default(),
+            answers: Family::default(),
+            receipts_lost: Family::default(),
+            disclosures: Family::default(),
             items: Counter::default(),
             tokens_added: Counter::default(),
             upstream_tokens: Counter::default(),
@@ -130,6 +155,9 @@ impl Metrics {
             self.prefix_breaks.clone(),
         );
         registry.register("reloads", "Reloads by result", self.reloads.clone());
+        registry.register("answers", "Answers by arm, and whether they name the brand", self.answers.clone());
+        registry.register("disclosures", "Disclosures by what became of them", self.disclosures.clone());
+        registry.register("receipts_lost", "Receipts that were not kept", self.receipts_lost.clone());
     }
 
     fn register_values(&self, registry: &mut Registry) {
@@ -201,6 +229,27 @@ impl Metrics {
     /// A reload ended.
     pub fn reloaded(&self, result: ReloadResult) {
         self.reloads.get_or_create(&ReloadLabels { result }).inc();
+    }
+
+    /// An answer was searched for mentions; `None`: it could not be. `arm` is one of the configured ones.
+    pub fn answer_scored(&self, arm: &str, eligible: bool, mentioned: Option<bool>) {
+        let mention = match mentioned {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "missing",
+        };
+        let eligible = if eligible { "yes" } else { "no" };
+        self.answers.get_or_create(&AnswerLabels { arm: arm.to_owned(), eligible, mention }).inc();
+    }
+
+    /// A disclosure was to be put behind an answer.
+    pub fn disclosed(&self, result: Disclosing) {
+        self.disclosures.get_or_create(&DisclosureLabels { result }).inc();
+    }
+
+    /// Receipts were not kept.
+    pub fn receipts_lost(&self, cause: LiveLoss, count: u64) {
+        self.receipts_lost.get_or_create(&LossLabels { cause }).inc_by(count);
     }
 
     /// The upstream sent its response head.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
+use super::inject::Disclosed;
 use super::observe::Report;
 use crate::tap::Tapped;
 use crate::upstream::{BodyError, TimedBody};
@@ -15,10 +16,11 @@ use crate::upstream::{BodyError, TimedBody};
 pub type AnswerBody = Tapped<Answer, Report>;
 
 /// The body of an answer.
-#[derive(Debug)]
 pub enum Answer {
     /// The upstream's, frame by frame as it comes.
     Upstream(TimedBody),
+    /// The upstream's, with a brand's disclosure behind it.
+    Disclosed(Box<Disclosed>),
     /// One of ours.
     Own(Full<Bytes>),
 }
@@ -40,6 +42,7 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
             Answer::Upstream(body) => Pin::new(body).poll_frame(context),
+            Answer::Disclosed(body) => body.poll(context),
             Answer::Own(body) => Pin::new(body).poll_frame(context).map_err(|infallible| match infallible {}),
         }
     }
@@ -47,6 +50,7 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match self {
             Answer::Upstream(body) => body.is_end_stream(),
+            Answer::Disclosed(body) => body.is_over(),
             Answer::Own(body) => body.is_end_stream(),
         }
     }
@@ -54,6 +58,7 @@ impl Body for Answer {
     fn size_hint(&self) -> SizeHint {
         match self {
             Answer::Upstream(body) => body.size_hint(),
+            Answer::Disclosed(_) => SizeHint::default(),
             Answer::Own(body) => body.size_hint(),
         }
     }

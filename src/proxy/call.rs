@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::Response;
 use http::request::Parts;
+use http::{HeaderValue, Response};
 
 use super::body::Answer;
 use super::error::ProxyError;
@@ -38,6 +38,8 @@ pub struct Routed {
     pub opted_out: bool,
     /// How an experiment asks it to be treated; `None` for the requests of users.
     pub treatment: Option<Treatment>,
+    /// What the client calls the conversation.
+    pub conversation: Option<HeaderValue>,
 }
 
 /// Everything is settled: this is what leaves.

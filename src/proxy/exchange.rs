@@ -3,12 +3,14 @@
 
 use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::inject::{Decision, Placed};
 use crate::keys::Client;
+use crate::live::Spoken;
 use crate::metrics::Route;
 
 /// What a request of an experiment got, which its response says in full.
@@ -29,6 +31,8 @@ pub struct Exchange {
     pub receipt: Uuid,
     /// When the request head had been read.
     pub started: Instant,
+    /// The same by the clock.
+    pub began: Timestamp,
     /// The place that the request takes under the limit of requests at once.
     pub permit: OnceLock<OwnedSemaphorePermit>,
     /// Whose key it came with.
@@ -39,6 +43,8 @@ pub struct Exchange {
     pub decision: OnceLock<Decision>,
     /// What a request of an experiment got.
     pub told: OnceLock<Told>,
+    /// What was said and added, for the receipt.
+    pub spoken: OnceLock<Spoken>,
     /// Time that the decision took.
     pub planning: OnceLock<Duration>,
     /// Time from the request to the upstream's response head.
@@ -51,11 +57,13 @@ impl Exchange {
         Exchange {
             receipt: Uuid::now_v7(),
             started: Instant::now(),
+            began: Timestamp::now(),
             permit: OnceLock::new(),
             client: OnceLock::new(),
             route: OnceLock::new(),
             decision: OnceLock::new(),
             told: OnceLock::new(),
+            spoken: OnceLock::new(),
             planning: OnceLock::new(),
             first_byte: OnceLock::new(),
         }

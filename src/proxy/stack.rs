@@ -14,6 +14,7 @@ use super::observe::{Observe, ObserveLayer};
 use super::refuse::{Refuse, RefuseLayer};
 use super::route::{Route, RouteLayer, RouteSettings};
 use crate::keys::KeyRing;
+use crate::live::Recorder;
 use crate::metrics::Metrics;
 use crate::proxy::guard::Guard;
 use crate::snapshot::Planner;
@@ -45,11 +46,12 @@ pub fn stack(
     upstream: Upstream,
     planner: Arc<Planner>,
     metrics: Arc<Metrics>,
+    recorder: Recorder,
 ) -> Stack {
     let inject = InjectSettings { max_body_bytes: settings.max_body_bytes, headers: settings.headers };
     ServiceBuilder::new()
         // Outermost, so that every request has one log line and one count, however it ends.
-        .layer(ObserveLayer::new(Arc::clone(&metrics), settings.body_timeout))
+        .layer(ObserveLayer::new(Arc::clone(&metrics), recorder, settings.body_timeout))
         // Errors become answers in one place.
         .layer(RefuseLayer::new(Arc::clone(&metrics)))
         // Targets that could mean another host or path to the upstream are refused before anything reads them.

@@ -15,7 +15,7 @@ pub(super) fn primary(tag: &str) -> &str {
 
 /// The language that a text seems to be in; `None` where it is too short to say. The detector knows 16
 /// languages and takes a text in another one for the nearest of them.
-pub(super) fn detect(text: &str) -> Option<&'static str> {
+pub fn detect(text: &str) -> Option<&'static str> {
     let letters = text.chars().filter(|letter| letter.is_alphabetic()).count();
     let ideographs = text.chars().filter(|&letter| ('\u{3040}'..='\u{9fff}').contains(&letter)).count();
     if letters < MIN_LETTERS && ideographs < 2 {

@@ -23,6 +23,7 @@ pub use calibration::Calibration;
 pub use embedder::{EmbedError, Embedder};
 pub use gate::{Gate, Verdict};
 pub use index::{Index, IndexError};
+pub use language::detect as language_of;
 pub use library::LibraryError;
 pub use model::{EmbedderSettings, ModelSource, OpenError};
 pub use names::NameMatcher;

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use crate::document::Problem;
 use crate::inject::{Placement, Prepared, Recipe, TokenCounter, Tokenizer, load_recipes};
-use crate::knowledge::{Brand, Item, Knowledge, Limits, load};
+use crate::knowledge::{Brand, Disclosure, Item, Knowledge, Limits, load};
+use crate::mentions::Lexicon;
 use crate::retrieval::{Calibration, Embedder, Index, NameMatcher, SearchSettings, VectorStore};
 
 /// Where a snapshot is built from.
@@ -46,6 +47,10 @@ pub struct ServedBrand {
     /// Ids of the pinned items, sorted.
     pinned: Vec<String>,
     never: NameMatcher,
+    /// Share of conversations that it wants held out.
+    pub(super) holdout: Option<f64>,
+    /// What answers end with.
+    pub(super) disclosure: Disclosure,
 }
 
 impl ServedBrand {
@@ -120,6 +125,8 @@ pub struct Snapshot {
     pub recipes: BTreeMap<String, Arc<Recipe>>,
     /// The one that serves.
     pub recipe: Arc<Recipe>,
+    /// The names of all brands and their competitors; `None` where some cannot be told apart, which `check` reports.
+    pub lexicon: Option<Arc<Lexicon>>,
     /// When it was built.
     pub built: Timestamp,
     /// The next instant at which an item becomes or ceases to be valid.
@@ -219,6 +226,7 @@ impl Builder {
             brands,
             recipes,
             recipe,
+            lexicon: Lexicon::of_brands(&loaded.knowledge.brands).ok().map(Arc::new),
             built: now,
             next_boundary,
             report,
@@ -268,6 +276,8 @@ impl Builder {
             names,
             pinned,
             never,
+            holdout: brand.holdout,
+            disclosure: brand.disclosure.clone(),
         };
         Ok((served, embedded))
     }

@@ -84,7 +84,7 @@ impl Planner {
         let mut plan = Plan::empty();
         let mut explained = Vec::new();
         for (turn, input) in
-            TurnInput::of_turns(std::str::from_utf8(body)?, &turns, 0).into_iter().enumerate()
+            TurnInput::of_turns(std::str::from_utf8(body)?, &turns, 0, &snapshot).into_iter().enumerate()
         {
             let started = Instant::now();
             let (next, hits) = self.kitchen().next(&snapshot, &scope, &telling, &plan, &input)?;

@@ -1,6 +1,7 @@
 //! One immutable, fully built state of knowledge, indexes and recipe: building it, keeping it current,
 //! and planning requests with it.
 
+mod assignment;
 mod build;
 mod explain;
 mod explain_json;
@@ -11,9 +12,10 @@ mod scope;
 mod treatment;
 mod turns;
 
+pub use assignment::{Assignment, ConversationKey, Experiment, HOLDOUT, INJECTED, LiveArm};
 pub use build::{BuildReport, Builder, ServedBrand, Snapshot, SnapshotSettings};
 pub use explain::{ExplainedTurn, Explanation, TellingLimits};
-pub use planner::{Planned, Planner, PlannerSettings, Request};
+pub use planner::{Observed, Planned, Planner, PlannerSettings, Request};
 pub use reload::{LastReload, Reloader, WatchMode, watch};
 pub use scope::{BrandChoice, Scope};
 pub use treatment::{Treatment, TreatmentError, Variation};

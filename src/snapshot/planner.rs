@@ -2,6 +2,7 @@
 //! deadline. A request is injected whole or left alone.
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +13,18 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
-use super::build::Snapshot;
+use super::assignment::{Assignment, ConversationKey, Experiment};
+use super::build::{ServedBrand, Snapshot};
 use super::scope::{BrandChoice, Scope};
 use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
 use crate::chat::{Content, Conversation, Dialect, Turn, Unreadable};
 use crate::inject::{Decision, Placed, Plan, SkipReason, splice};
 use crate::metrics::{Metrics, PrefixBreak};
-use crate::retrieval::Pool;
+use crate::retrieval::{Pool, language_of};
+
+/// Bytes of a question that are kept beside its request, to know it again where an answer quotes it.
+const LONGEST_QUESTION: usize = 4 << 10;
 
 /// How long retrieval may take, and what is remembered.
 #[derive(Debug, Clone, Copy)]
@@ -53,12 +58,14 @@ pub struct Request<'a> {
     pub dialect: Dialect,
     /// Whose items it may see.
     pub brand: &'a BrandChoice,
-    /// How it is treated in an experiment.
-    pub treatment: &'a Treatment,
+    /// How `measure` asks for it to be treated; `None`: as its conversation's arm of the live experiment.
+    pub treatment: Option<&'a Treatment>,
+    /// What the client calls the conversation.
+    pub conversation: Option<&'a [u8]>,
 }
 
 /// A planned request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Planned {
     /// What was decided.
     pub decision: Decision,
@@ -67,7 +74,23 @@ pub struct Planned {
     /// What each turn got.
     pub placed: Arc<[Placed]>,
     /// The snapshot that decided.
-    pub snapshot: Arc<str>,
+    pub snapshot: Arc<Snapshot>,
+    /// The request as the live experiment sees it.
+    pub observed: Option<Observed>,
+    /// What the answer is to end with.
+    pub disclosure: Option<Arc<str>>,
+}
+
+/// A request of the live experiment.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The conversation and its arm.
+    pub assignment: Assignment,
+    /// Whether something was added, or would have been but for the arm: answers are compared from the first turn on
+    /// that gets something.
+    pub is_eligible: bool,
+    /// What the user asked last.
+    pub question: Box<str>,
 }
 
 /// Plans requests with the snapshot that is current when they come.
@@ -79,6 +102,7 @@ pub struct Planner {
     /// Keys cannot be guessed from outside.
     seed: u64,
     settings: PlannerSettings,
+    experiment: Experiment,
     metrics: Arc<Metrics>,
 }
 
@@ -95,6 +119,7 @@ impl Planner {
         kitchen: Kitchen,
         pool: Pool,
         settings: PlannerSettings,
+        experiment: Experiment,
         metrics: Arc<Metrics>,
     ) -> Planner {
         Planner {
@@ -104,6 +129,7 @@ impl Planner {
             known: Arc::new(Cache::new(settings.cache_entries)),
             seed: RandomState::new().hash_one(0_u8),
             settings,
+            experiment,
             metrics,
         }
     }
@@ -125,16 +151,10 @@ impl Planner {
     /// Decides about a request. Never fails: what goes wrong is a reason to leave the body alone.
     pub async fn plan(&self, request: Request<'_>) -> Planned {
         let snapshot = self.snapshot();
-        let planned = self.try_plan(&snapshot, &request).await;
-        let snapshot = Arc::clone(&snapshot.id);
-        match planned {
-            Ok((decision, Some((body, placed)))) => Planned { decision, body, placed, snapshot },
-            Ok((decision, None)) => Planned { decision, body: request.body, placed: Arc::new([]), snapshot },
-            Err(reason) => {
-                let decision = Decision::Skipped(reason);
-                Planned { decision, body: request.body, placed: Arc::new([]), snapshot }
-            }
-        }
+        let mut observed = None;
+        let chosen = self.try_plan(&snapshot, &request, &mut observed).await.unwrap_or_else(Chosen::nothing);
+        let Chosen { decision, body, placed, disclosure } = chosen;
+        Planned { decision, body: body.unwrap_or(request.body), placed, snapshot, observed, disclosure }
     }
 
     /// Whether the snapshot that serves now can treat requests so.
@@ -150,40 +170,88 @@ impl Planner {
         &self,
         snapshot: &Arc<Snapshot>,
         request: &Request<'_>,
-    ) -> Result<(Decision, Option<(Bytes, Arc<[Placed]>)>), SkipReason> {
-        // What cannot be had is refused before; a reload in between may still take a recipe away.
-        let telling = snapshot.telling(request.treatment).ok().flatten().ok_or(SkipReason::Passthrough)?;
+        observed: &mut Option<Observed>,
+    ) -> Result<Chosen, SkipReason> {
         let scope = snapshot.scope(request.brand)?;
-        let (turns, bytes) = read_turns(&request.body, request.dialect)?;
-        let keys = self.keys(snapshot, &scope, request, &turns);
+        let read = read_turns(&request.body, request.dialect)?;
+        let turns = &read.turns;
+        if request.treatment.is_none() {
+            *observed = self.observe(snapshot, &scope, request, &read);
+        }
+        let assigned = observed.as_ref().map(|observed| &observed.assignment);
+        let is_held_out = assigned.is_some_and(|assigned| assigned.is_held_out);
+        let treatment =
+            request.treatment.or(assigned.map(|assigned| &assigned.treatment)).unwrap_or(&Treatment::Served);
+        // What cannot be had is refused before; a reload in between may still take a recipe away.
+        let telling = snapshot.telling(treatment).ok().flatten().ok_or(SkipReason::Passthrough)?;
+        let keys = self.keys(snapshot, &scope, &request.body, treatment, turns);
         let (first, plan) = self.recall(snapshot, &keys);
         self.metrics.plan_known(first == turns.len());
         let plan = if first == turns.len() {
             plan
         } else {
             let extended =
-                self.extend(snapshot, scope, telling.clone(), request, &turns, keys, first, plan).await;
+                self.extend(snapshot, scope, telling.clone(), request, turns, keys, first, plan).await;
             if extended.is_err() && turns.len() > 1 {
                 self.metrics.prefix_broken(PrefixBreak::Deadline);
             }
             extended?
         };
-        let decision = plan.decide(bytes, &self.kitchen.budget);
+        let decision = plan.decide(read.bytes, &self.kitchen.budget);
         if matches!(decision, Decision::Skipped(_)) {
             // A first turn continues nothing.
             if plan.placed.iter().any(|placed| placed.turn + 1 < turns.len()) {
                 self.metrics.prefix_broken(PrefixBreak::ContextOverflow);
             }
-            return Ok((decision, None));
+            return Ok(Chosen { decision, body: None, placed: Arc::from([]), disclosure: None });
         }
-        let spliced = splice(&request.body, &turns, telling.recipe.placement, &plan.placed);
-        Ok((decision, Some((spliced.body, plan.placed))))
+        if let Some(observed) = observed {
+            observed.is_eligible = true;
+        }
+        if is_held_out {
+            let decision = Decision::Skipped(SkipReason::Holdout);
+            return Ok(Chosen { decision, body: None, placed: plan.placed, disclosure: None });
+        }
+        let disclosure =
+            telling.discloses.then(|| disclosure(snapshot, &plan.placed, &request.body, turns)).flatten();
+        let spliced = splice(&request.body, turns, telling.recipe.placement, &plan.placed);
+        Ok(Chosen { decision, body: Some(spliced.body), placed: plan.placed, disclosure })
+    }
+
+    /// The request as the live experiment sees it, before anything is known of what it gets.
+    fn observe(
+        &self,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        request: &Request<'_>,
+        read: &ReadTurns,
+    ) -> Option<Observed> {
+        let text = std::str::from_utf8(&request.body).ok()?;
+        let question = read.turns.last()?.text(text);
+        let brands: Vec<&ServedBrand> = scope.brands.iter().map(|&brand| &snapshot.brands[brand]).collect();
+        let ids: Vec<&str> = brands.iter().map(|brand| &*brand.id).collect();
+        let key = match request.conversation {
+            Some(name) => ConversationKey::Named(name),
+            None => ConversationKey::Opening(&request.body[read.opening.clone()]),
+        };
+        let holdout = brands.iter().filter_map(|brand| brand.holdout).reduce(f64::max);
+        Some(Observed {
+            assignment: self.experiment.assign(key, &ids, holdout),
+            is_eligible: false,
+            question: question[..question.floor_char_boundary(LONGEST_QUESTION)].into(),
+        })
     }
 
     /// A key for each turn, of everything that its plan depends on: what was said up to it, the brands and
     /// the treatment. The snapshot is compared when a plan is found.
-    fn keys(&self, snapshot: &Snapshot, scope: &Scope, request: &Request<'_>, turns: &[Turn]) -> Vec<u128> {
-        let body = &request.body;
+    fn keys(
+        &self,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        body: &[u8],
+        treatment: &Treatment,
+        turns: &[Turn],
+    ) -> Vec<u128> {
         let mut key = u128::from(self.seed);
         // What a text is goes into its hash, so that the same bytes as another thing give another key.
         let mut link = |what: u64, bytes: &[u8]| {
@@ -196,7 +264,7 @@ impl Planner {
         for &brand in &scope.brands {
             link(0, snapshot.brands[brand].id.as_bytes());
         }
-        if let Treatment::Varied(variation) = request.treatment {
+        if let Treatment::Varied(variation) = treatment {
             link(1, variation.words.as_bytes());
         }
         turns
@@ -246,7 +314,7 @@ impl Planner {
             snapshot: Arc::clone(snapshot),
             scope,
             telling,
-            inputs: TurnInput::of_turns(body, turns, first),
+            inputs: TurnInput::of_turns(body, turns, first, snapshot),
             keys: keys[first..].to_vec(),
             kitchen: self.kitchen.clone(),
             known: Arc::clone(&self.known),
@@ -267,6 +335,32 @@ impl Planner {
             }
         }
     }
+}
+
+/// What was decided for a request.
+struct Chosen {
+    decision: Decision,
+    /// What leaves, where it is not what came.
+    body: Option<Bytes>,
+    /// What was placed, or would have been.
+    placed: Arc<[Placed]>,
+    disclosure: Option<Arc<str>>,
+}
+
+impl Chosen {
+    fn nothing(reason: SkipReason) -> Chosen {
+        let decision = Decision::Skipped(reason);
+        Chosen { decision, body: None, placed: Arc::from([]), disclosure: None }
+    }
+}
+
+/// What the brand that was told of last wants answers to end with, in the language of the last question.
+fn disclosure(snapshot: &Snapshot, placed: &[Placed], body: &[u8], turns: &[Turn]) -> Option<Arc<str>> {
+    let id = &placed.last()?.items.last()?.id;
+    let brand = snapshot.brands.iter().find(|brand| brand.prepared(id).is_some())?;
+    brand.disclosure.in_language(None)?;
+    let question = turns.last()?.text(std::str::from_utf8(body).ok()?);
+    brand.disclosure.in_language(language_of(&question)).cloned()
 }
 
 /// The turns that a job of the pool plans. It goes on when nobody waits any more: the next request of the
@@ -313,16 +407,28 @@ fn kind(content: &Content) -> u64 {
     }
 }
 
-/// The turns of a body, and how many bytes a model reads at once. A panic in reading it, which no test has
-/// produced, is a body not understood.
-fn read_turns(body: &[u8], dialect: Dialect) -> Result<(Vec<Turn>, usize), SkipReason> {
+/// A body that could be read.
+struct ReadTurns {
+    turns: Vec<Turn>,
+    /// Bytes that a model reads at once, at most.
+    bytes: usize,
+    /// From the first message to the end of the first turn's: what all requests of a conversation begin with.
+    opening: Range<usize>,
+}
+
+/// The turns of a body. A panic in reading it, which no test has produced, is a body not understood.
+fn read_turns(body: &[u8], dialect: Dialect) -> Result<ReadTurns, SkipReason> {
     let read = catch_unwind(AssertUnwindSafe(|| {
-        Conversation::read(body, dialect).map(|conversation| (conversation.turns(), conversation.bytes))
+        let conversation = Conversation::read(body, dialect)?;
+        let turns = conversation.turns();
+        let start = conversation.messages.first().map_or(0, |message| message.span.start);
+        let end = turns.first().map_or(start, |turn| turn.span.end.max(start));
+        Ok(ReadTurns { turns, bytes: conversation.bytes, opening: start..end })
     }));
     match read {
         Err(_) => Err(SkipReason::Ambiguous),
         Ok(Err(unreadable)) => Err(reason(unreadable)),
-        Ok(Ok((turns, _))) if turns.is_empty() => Err(SkipReason::NoUserTurn),
+        Ok(Ok(read)) if read.turns.is_empty() => Err(SkipReason::NoUserTurn),
         Ok(Ok(read)) => Ok(read),
     }
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
+use super::assignment::Experiment;
 use super::build::{Builder, Snapshot};
 use super::memory::give_back;
 use super::planner::{Planner, PlannerSettings};
@@ -89,9 +90,11 @@ impl Reloader {
         budget: Budget,
         pool: Pool,
         settings: PlannerSettings,
+        experiment: Experiment,
     ) -> Planner {
         let kitchen = Kitchen { embedder, search, budget };
-        Planner::new(Arc::clone(&self.snapshots), kitchen, pool, settings, Arc::clone(&self.metrics))
+        let metrics = Arc::clone(&self.metrics);
+        Planner::new(Arc::clone(&self.snapshots), kitchen, pool, settings, experiment, metrics)
     }
 
     /// The snapshot that serves now.

@@ -48,6 +48,7 @@ pub struct Variation {
     random_items: bool,
     placebo: Option<Placebo>,
     canary: bool,
+    disclosure: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ enum OrderChange {
 pub enum TreatmentError {
     /// A word is not known.
     #[error(
-        "`{0}` names no arm: the arms are injected, passthrough, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random, placebo-fictional, placebo-shuffled, placebo-length, canary and threshold:N, joined by +"
+        "`{0}` names no arm: the arms are injected, passthrough, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random, placebo-fictional, placebo-shuffled, placebo-length, disclosure:on, disclosure:off, canary and threshold:N, joined by +"
     )]
     Unknown(String),
     /// There is no such recipe.
@@ -116,6 +117,8 @@ impl Variation {
             Some(("threshold", score)) => self.threshold = Some(thousandths(score)?),
             Some(("recipe", name)) if !name.is_empty() => self.recipe = Some(name.to_owned()),
             Some(("placement", name)) => self.placement = Some(Placement::from_name(name)?),
+            Some(("disclosure", "on")) => self.disclosure = Some(true),
+            Some(("disclosure", "off")) => self.disclosure = Some(false),
             Some(("retrieval", "random")) => self.random_items = true,
             Some(_) => return None,
         }
@@ -144,6 +147,8 @@ pub(super) struct Telling {
     pub(super) canary: Option<String>,
     /// What scores are held against, in place of the calibrated thresholds.
     pub(super) threshold: Option<f32>,
+    /// Whether answers end with the brand's disclosure, where it has one.
+    pub(super) discloses: bool,
 }
 
 impl Snapshot {
@@ -159,6 +164,7 @@ impl Snapshot {
                     placebo: None,
                     canary: None,
                     threshold: None,
+                    discloses: true,
                 }));
             }
             Treatment::Varied(variation) => variation,
@@ -184,6 +190,7 @@ impl Snapshot {
             placebo: variation.placebo,
             canary: treatment.canary(&self.id),
             threshold: variation.threshold.map(|thousandths| f32::from(thousandths) / 1_000.0),
+            discloses: variation.disclosure.unwrap_or(true),
         }))
     }
 
@@ -229,6 +236,7 @@ mod tests {
             "placebo-length",
             "retrieval:random",
             "threshold:0.42",
+            "disclosure:off",
         ] {
             assert!(matches!(words.parse(), Ok(Treatment::Varied(_))), "{words}");
         }

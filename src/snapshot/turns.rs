@@ -32,7 +32,7 @@ pub(super) struct TurnInput {
 
 impl TurnInput {
     /// The inputs of the turns from `first` on.
-    pub(super) fn of_turns(body: &str, turns: &[Turn], first: usize) -> Vec<TurnInput> {
+    pub(super) fn of_turns(body: &str, turns: &[Turn], first: usize, snapshot: &Snapshot) -> Vec<TurnInput> {
         // A query looks at the last of what was said; what lies further back need not be decoded.
         let from = first.saturating_sub(LOOK_BACK);
         let mut said: Vec<(Speaker, Cow<'_, str>)> = Vec::new();
@@ -41,7 +41,8 @@ impl TurnInput {
             if turn.opens {
                 said.clear();
             }
-            said.extend(turn.answers.iter().map(|answer| (Speaker::Assistant, answer.text(body))));
+            let answers = turn.answers.iter().map(|answer| snapshot.without_disclosure(answer.text(body)));
+            said.extend(answers.map(|text| (Speaker::Assistant, text)));
             let text = turn.text(body);
             if number < first {
                 said.push((Speaker::User, text));
@@ -143,6 +144,18 @@ impl Kitchen {
             threshold => Cow::Owned(SearchSettings { threshold, ..self.search.clone() }),
         };
         Ok(search(&indexes, query, vectors.as_ref(), &settings))
+    }
+}
+
+impl Snapshot {
+    /// An answer of an earlier turn without the disclosure that we have put behind it: what names the brand there is
+    /// not what the conversation is about.
+    fn without_disclosure<'a>(&self, answer: Cow<'a, str>) -> Cow<'a, str> {
+        let texts = || self.brands.iter().flat_map(|brand| brand.disclosure.texts());
+        match texts().find_map(|text| answer.trim_end().strip_suffix(text)) {
+            Some(own) => Cow::Owned(own.trim_end().to_owned()),
+            None => answer,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Watching a response without touching it: frames pass as they come, one ending is reported.
 
+mod answer;
 mod body;
-mod usage;
 
+pub use answer::{AnswerReader, Compressed, Reading, Usage};
 pub use body::{Tapped, Watch};
-pub use usage::{Usage, UsageReader};

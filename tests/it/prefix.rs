@@ -168,7 +168,13 @@ fn invariant_3_each_brand_has_its_own_memory() {
     for body in [&first, &second] {
         for brand in &brands {
             let treatment = &Treatment::Served;
-            let request = Request { body: body.clone().into(), dialect: DIALECT, brand, treatment };
+            let request = Request {
+                body: body.clone().into(),
+                dialect: DIALECT,
+                brand,
+                treatment: Some(treatment),
+                conversation: None,
+            };
             let sent = wait(planner.plan(request)).body;
             let explained = planner.explain(body.as_bytes(), DIALECT, brand, treatment).unwrap();
             assert_eq!(sent, explained.spliced.body, "{brand:?}");

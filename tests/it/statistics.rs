@@ -1,8 +1,8 @@
 //! The estimators: published values, values computed apart (`tests/vectors/statistics.py`), properties, and
 //! whether intervals hold the truth as often as they promise.
 
-use foreword::measure::statistics as st;
-use foreword::measure::statistics::{
+use foreword::statistics as st;
+use foreword::statistics::{
     Calibration, Cluster, Confidence, Decision, EProcess, Estimate, Interval, MissingnessVerdict, Paired,
     Question, QuestionPair, Resampling, StatisticsError, Tally, Variances, Warning,
 };

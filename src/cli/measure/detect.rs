@@ -38,7 +38,7 @@ pub(super) fn run(
         Exit::BadInput
     })?;
     let text = read(file)?;
-    let disclosure = brands.iter().find_map(|brand| brand.disclosure.as_deref());
+    let disclosure = brands.iter().find_map(|brand| brand.disclosure.in_answer(&text));
     let answer = Answer { text: &text, question, disclosure };
     let mut shown = String::new();
     for considered in explain(&lexicon, &answer) {

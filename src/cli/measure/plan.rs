@@ -6,8 +6,8 @@ use crate::cli::Exit;
 use crate::cli::arguments::PlanArguments;
 use crate::cli::print::{err, out};
 use crate::measure::report::Results;
-use crate::measure::statistics::{Confidence, QuestionPair, Tally, Variances, clusters_needed, pairs};
 use crate::measure::suite::Kind;
+use crate::statistics::{Confidence, QuestionPair, Tally, Variances, clusters_needed, pairs};
 
 /// Share of the variance of single answers that is due to differences between questions, where nothing is known.
 const BETWEEN: f64 = 0.3;

@@ -22,10 +22,10 @@ use crate::measure::experiment::{
 };
 use crate::measure::judge::Material;
 use crate::measure::report::{Context, Gate, Labels, Status, analyse, check, compare, judge, terminal};
-use crate::measure::statistics::{Confidence, Question, Tally, clusters};
 use crate::measure::suite::{Kind, Suite, read_suite};
 use crate::mentions::Lexicon;
 use crate::snapshot::Treatment;
+use crate::statistics::{Confidence, Question, Tally, clusters};
 
 /// Attempts for each answer.
 const ATTEMPTS: u32 = 5;
@@ -417,8 +417,8 @@ impl<'a> Precision<'a> {
                     Some(Question { family: question.family.clone(), tally })
                 })
                 .collect();
-            crate::measure::statistics::rate(&clusters(&questions), Confidence::NINETY_FIVE)
-                .is_ok_and(|rate| crate::measure::statistics::precision_reached(&rate, half_width))
+            crate::statistics::rate(&clusters(&questions), Confidence::NINETY_FIVE)
+                .is_ok_and(|rate| crate::statistics::precision_reached(&rate, half_width))
         })
     }
 }

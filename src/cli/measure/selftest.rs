@@ -21,11 +21,11 @@ use crate::measure::experiment::{
 };
 use crate::measure::judge::Material;
 use crate::measure::report::{Context, Results, analyse, judge};
-use crate::measure::statistics::binomial_at_most;
 use crate::measure::suite::{Kind, Message, Question, Suite};
 use crate::mentions::Lexicon;
 use crate::metrics::Gauges;
 use crate::server::serve;
+use crate::statistics::binomial_at_most;
 
 /// Families of two wordings.
 const FAMILIES: usize = 20;

@@ -13,12 +13,13 @@ pub struct Arm(pub String);
 const DEFAULT: [&str; 3] = ["passthrough", "injected", "placebo-fictional"];
 
 /// What `--ablate` adds, by topic.
-const ABLATIONS: [(&str, &[&str]); 6] = [
+const ABLATIONS: [(&str, &[&str]); 7] = [
     ("order", &["reversed", "order:0", "order:1", "order:2", "order:3"]),
     ("recipe", &[]),
     ("k", &["k:1", "k:2", "k:4", "k:8"]),
     ("placement", &["placement:pairs", "placement:inline", "placement:message", "placement:lead"]),
     ("leaks", &["canary"]),
+    ("disclosure", &["disclosure:on", "disclosure:off"]),
     ("placebo", &["placebo-shuffled", "placebo-length", "retrieval:random"]),
 ];
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::arm::Arm;
-use crate::measure::statistics::shuffled;
 use crate::measure::suite::{Question, Suite};
+use crate::statistics::shuffled;
 
 /// How answers are drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::claims::{Known, unsupported};
 use super::leak::{Leak, leak, leaked_mark};
-use crate::knowledge::Brand;
+use crate::knowledge::{Brand, Disclosure};
 use crate::measure::experiment::Reply;
 use crate::measure::suite::{Kind, Question};
 use crate::mentions::{Answer, Findings, Lexicon, find};
@@ -15,7 +15,7 @@ pub struct Material {
     pub lexicon: Lexicon,
     /// The id of the brand that is measured.
     pub brand: String,
-    disclosure: Option<String>,
+    disclosure: Disclosure,
     /// Texts of the items, by id.
     items: BTreeMap<String, String>,
     /// What the items and the names of all brands say.
@@ -74,7 +74,7 @@ impl Material {
         let answer = Answer {
             text: &reply.text,
             question: Some(question.text()),
-            disclosure: self.disclosure.as_deref(),
+            disclosure: self.disclosure.in_answer(&reply.text),
         };
         find(&self.lexicon, &answer)
     }

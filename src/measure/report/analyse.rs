@@ -8,13 +8,13 @@ use super::results::{
 };
 use crate::measure::experiment::{Cell, Design, Record, Reply};
 use crate::measure::judge::{Material, Verdict};
-use crate::measure::statistics::{
+use crate::measure::suite::Kind;
+use crate::statistics::{
     Cluster, Confidence, Estimate, MissingnessVerdict, Paired, Question, QuestionPair, Resampling,
     StatisticsError, Tally, answer_change, bca_bootstrap, clusters, corrected_lift, corrected_lift_per_arm,
     corrected_rate, holm, lift, lift_of_these_questions, missingness, pairs, rate, rate_of_these_questions,
     relative_lift, sign_flip, spread, worst_case_lift,
 };
-use crate::measure::suite::Kind;
 
 const CONFIDENCE: Confidence = Confidence::NINETY_FIVE;
 

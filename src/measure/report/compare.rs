@@ -2,8 +2,8 @@
 
 use super::results::{Counts, Figure, Results};
 use super::words::{lift as lift_words, p_value};
-use crate::measure::statistics::{Confidence, QuestionPair, Tally, lift, pairs, sign_flip};
 use crate::measure::suite::Kind;
+use crate::statistics::{Confidence, QuestionPair, Tally, lift, pairs, sign_flip};
 
 /// How an arm's rate has changed from one run to another.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::analyse::Judged;
-use crate::measure::statistics::Calibration;
+use crate::statistics::Calibration;
 
 /// Whether a person says that an answer names the brand, by question, arm and repeat.
 #[derive(Debug, Default)]

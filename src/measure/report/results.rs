@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::experiment::Sampling;
-use crate::measure::statistics::{Estimate, Tally, Warning};
 use crate::measure::suite::Kind;
+use crate::statistics::{Estimate, Tally, Warning};
 
 /// The version of the format.
 pub const SCHEMA: u32 = 1;

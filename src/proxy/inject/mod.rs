@@ -2,7 +2,9 @@
 //! it came, with the reason in its record.
 
 mod admit;
+mod disclose;
 mod read;
 mod service;
 
+pub use disclose::Disclosed;
 pub use service::{Inject, InjectLayer, InjectSettings};

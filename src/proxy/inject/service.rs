@@ -9,9 +9,11 @@ use tower::{Layer, Service};
 use uuid::Uuid;
 
 use super::admit::head_reason;
+use super::disclose::{disclose, is_for_programs};
 use super::read::{Read, read_body};
 use crate::chat::Dialect;
 use crate::inject::{Decision, SkipReason};
+use crate::live::Spoken;
 use crate::metrics::{Metrics, PrefixBreak};
 use crate::proxy::body::Answer;
 use crate::proxy::call::{Answering, Call, Outbound, Routed};
@@ -94,6 +96,9 @@ where
             let exchange = Arc::clone(&routed.call.exchange);
             let outbound = preparation.prepare(routed, dialect).await?;
             let mut response = this.inner.call(outbound).await?;
+            if let Some(text) = exchange.spoken.get().and_then(|spoken| spoken.disclosure.as_deref()) {
+                response = disclose(response, text, dialect, &preparation.metrics);
+            }
             if preparation.settings.headers || exchange.told.get().is_some() {
                 announce(response.headers_mut(), &exchange);
             }
@@ -112,11 +117,11 @@ struct Preparation {
 impl Preparation {
     /// Reads the body, decides, and makes what leaves.
     async fn prepare(&self, routed: Routed, dialect: Dialect) -> Result<Outbound, ProxyError> {
-        let Routed { call: Call { mut parts, body, exchange }, target, brand, opted_out, treatment, .. } =
-            routed;
-        let of_experiment = treatment.is_some();
-        let treatment = treatment.unwrap_or_default();
-        self.planner.can_treat(&treatment).map_err(ProxyError::Arm)?;
+        let Routed { call: Call { mut parts, body, exchange }, target, brand, opted_out, .. } = routed;
+        let treatment = routed.treatment.as_ref();
+        if let Some(treatment) = treatment {
+            self.planner.can_treat(treatment).map_err(ProxyError::Arm)?;
+        }
         let limit = self.settings.max_body_bytes;
         let reason = if opted_out { Some(SkipReason::OptOut) } else { head_reason(&parts.headers, limit) };
         if opted_out {
@@ -133,19 +138,22 @@ impl Preparation {
             }
             Read::Whole(bytes, trailers) => {
                 let started = tokio::time::Instant::now();
-                let planned = self
-                    .planner
-                    .plan(Request { body: bytes, dialect, brand: &brand, treatment: &treatment })
-                    .await;
+                let conversation = routed.conversation.as_ref().map(HeaderValue::as_bytes);
+                let request = Request { body: bytes, dialect, brand: &brand, treatment, conversation };
+                let planned = self.planner.plan(request).await;
                 exchange.planning.get_or_init(|| started.elapsed());
                 self.record(&exchange, planned.decision);
-                if of_experiment {
+                if let Some(treatment) = treatment {
                     exchange.told.get_or_init(|| Told {
-                        canary: treatment.canary(&planned.snapshot),
-                        snapshot: planned.snapshot,
-                        placed: planned.placed,
+                        canary: treatment.canary(&planned.snapshot.id),
+                        snapshot: Arc::clone(&planned.snapshot.id),
+                        placed: Arc::clone(&planned.placed),
                     });
                 }
+                let disclosure = planned.disclosure.filter(|_| !is_for_programs(&planned.body));
+                exchange.spoken.get_or_init(|| {
+                    Spoken::new(&planned.snapshot, planned.observed, planned.placed, disclosure)
+                });
                 // Its length has changed; the client states the new one.
                 parts.headers.remove(CONTENT_LENGTH);
                 RequestBody::whole(planned.body, trailers)

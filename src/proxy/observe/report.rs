@@ -7,9 +7,10 @@ use http::header::HeaderName;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 
+use crate::live::{Finished, Recorder};
 use crate::metrics::{Ending, Metrics, Route};
 use crate::proxy::exchange::Exchange;
-use crate::tap::{UsageReader, Watch};
+use crate::tap::{AnswerReader, Watch};
 
 /// The status that the log gives to a request whose client went away before an answer began.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -18,7 +19,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// Watches an answer and reports how it ended.
-#[derive(Debug)]
 pub struct Report {
     exchange: Arc<Exchange>,
     metrics: Arc<Metrics>,
@@ -28,13 +28,19 @@ pub struct Report {
     request_id: Option<String>,
     status: u16,
     bytes: u64,
-    usage: Option<UsageReader>,
+    reader: Option<AnswerReader>,
+    recorder: Recorder,
     reported: bool,
 }
 
 impl Report {
     /// A report on a request that has just begun.
-    pub(super) fn begin(exchange: Arc<Exchange>, metrics: Arc<Metrics>, parts: &Parts) -> Report {
+    pub(super) fn begin(
+        exchange: Arc<Exchange>,
+        metrics: Arc<Metrics>,
+        recorder: Recorder,
+        parts: &Parts,
+    ) -> Report {
         let request_id = parts.headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
         metrics.gauges.in_flight.inc();
         Report {
@@ -45,7 +51,8 @@ impl Report {
             request_id: request_id.filter(|id| id.len() <= LONGEST_REQUEST_ID).map(str::to_owned),
             status: CLIENT_CLOSED_REQUEST,
             bytes: 0,
-            usage: None,
+            reader: None,
+            recorder,
             reported: false,
         }
     }
@@ -55,7 +62,10 @@ impl Report {
         self.status = status;
         if self.route() == Route::Chat && (200..300).contains(&status) {
             let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-            self.usage = Some(UsageReader::new(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING)));
+            let (media, encoding) = (text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING));
+            // Text is read where it is compared with that of other arms.
+            let observed = self.exchange.spoken.get().is_some_and(|spoken| spoken.observed.is_some());
+            self.reader = Some(AnswerReader::new(media, encoding, observed));
         }
     }
 
@@ -70,7 +80,8 @@ impl Report {
         let route = self.route();
         self.metrics.gauges.in_flight.dec();
         self.metrics.request_ended(route, self.status, ending);
-        let usage = self.usage.take().and_then(UsageReader::finish);
+        let reading = self.reader.take().map(AnswerReader::finish);
+        let usage = reading.as_ref().and_then(|reading| reading.usage);
         if let Some(usage) = usage {
             self.metrics.usage_reported(usage.prompt_tokens, usage.cached_tokens);
         }
@@ -96,14 +107,29 @@ impl Report {
             ending = ending.as_str(),
             "request"
         );
+        if let Some(&decision) = decision {
+            self.recorder.record(Finished {
+                id: self.exchange.receipt,
+                began: self.exchange.began,
+                client: self.exchange.client.get().map(|client| client.name.clone()),
+                decision,
+                spoken: self.exchange.spoken.get().cloned(),
+                status: self.status,
+                ending: ending.as_str(),
+                planning: self.exchange.planning.get().copied().unwrap_or_default(),
+                first_byte: self.exchange.first_byte.get().copied(),
+                total: self.exchange.started.elapsed(),
+                reading,
+            });
+        }
     }
 }
 
 impl Watch for Report {
     fn data(&mut self, bytes: &Bytes) {
         self.bytes += bytes.len() as u64;
-        if let Some(usage) = &mut self.usage {
-            usage.data(bytes);
+        if let Some(reader) = &mut self.reader {
+            reader.data(bytes);
         }
     }
 

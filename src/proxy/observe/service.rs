@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tower::{Layer, Service};
 
 use super::report::Report;
+use crate::live::Recorder;
 use crate::metrics::Metrics;
 use crate::proxy::body::{Answer, AnswerBody};
 use crate::proxy::call::Call;
@@ -23,13 +24,15 @@ use crate::upstream::TimedBody;
 #[derive(Clone)]
 pub struct ObserveLayer {
     metrics: Arc<Metrics>,
+    recorder: Recorder,
     body_timeout: Duration,
 }
 
 impl ObserveLayer {
-    /// Counts into `metrics`; request bodies may stay silent for `body_timeout`.
-    pub fn new(metrics: Arc<Metrics>, body_timeout: Duration) -> Self {
-        ObserveLayer { metrics, body_timeout }
+    /// Counts into `metrics` and hands what has ended to `recorder`; request bodies may stay silent for
+    /// `body_timeout`.
+    pub fn new(metrics: Arc<Metrics>, recorder: Recorder, body_timeout: Duration) -> Self {
+        ObserveLayer { metrics, recorder, body_timeout }
     }
 }
 
@@ -37,7 +40,12 @@ impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Observe<S> {
-        Observe { inner, metrics: Arc::clone(&self.metrics), body_timeout: self.body_timeout }
+        Observe {
+            inner,
+            metrics: Arc::clone(&self.metrics),
+            recorder: self.recorder.clone(),
+            body_timeout: self.body_timeout,
+        }
     }
 }
 
@@ -46,6 +54,7 @@ impl<S> Layer<S> for ObserveLayer {
 pub struct Observe<S> {
     inner: S,
     metrics: Arc<Metrics>,
+    recorder: Recorder,
     body_timeout: Duration,
 }
 
@@ -65,7 +74,8 @@ where
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let exchange = Arc::new(Exchange::new());
-        let mut report = Report::begin(Arc::clone(&exchange), Arc::clone(&self.metrics), &parts);
+        let (metrics, recorder) = (Arc::clone(&self.metrics), self.recorder.clone());
+        let mut report = Report::begin(Arc::clone(&exchange), metrics, recorder, &parts);
         let body = TimedBody::new(body, self.body_timeout);
         let answering = self.inner.call(Call { parts, body, exchange });
         Box::pin(async move {

@@ -1,5 +1,6 @@
 //! Path and header fields become a brand, a dialect and the path for the upstream.
 
+mod about;
 mod path;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::error::ProxyError;
 use crate::chat::Paths;
 use crate::metrics::Route as RouteLabel;
 use crate::snapshot::{BrandChoice, Treatment};
+use about::about;
 use path::{is_allowed, split_brand};
 
 const BRAND: HeaderName = HeaderName::from_static("x-foreword-brand");
@@ -22,6 +24,8 @@ const BRAND: HeaderName = HeaderName::from_static("x-foreword-brand");
 const ARM: HeaderName = HeaderName::from_static("x-foreword-arm");
 const TOKEN: HeaderName = HeaderName::from_static("x-foreword-token");
 const CONTEXT: HeaderName = HeaderName::from_static("x-foreword-context");
+/// Global Privacy Control: a browser's word for its user, where a page calls the proxy itself.
+const PRIVACY: HeaderName = HeaderName::from_static("sec-gpc");
 
 /// How requests are routed.
 #[derive(Debug, Clone)]
@@ -35,6 +39,8 @@ pub struct RouteSettings {
     pub paths: Paths,
     /// The hash of the token with which experiments choose how their requests are treated; `None`: nobody does.
     pub experiment_token: Option<blake3::Hash>,
+    /// The field in which clients name a conversation.
+    pub conversation_header: HeaderName,
 }
 
 /// Makes [`Route`].
@@ -78,6 +84,9 @@ where
     }
 
     fn call(&mut self, mut call: Call) -> Answering {
+        if let Some(answer) = about(&call.parts.method, call.parts.uri.path()) {
+            return Box::pin(std::future::ready(Ok(answer)));
+        }
         let (path_brand, path) = split_brand(call.parts.uri.path());
         let allowed = self.settings.allowed_paths.as_deref().is_none_or(|allowed| is_allowed(path, allowed));
         if !allowed {
@@ -100,19 +109,19 @@ where
             Some(client) if !client.brands.is_empty() => brand.within(&client.brands),
             _ => brand,
         };
-        let opted_out = call
-            .parts
-            .headers
-            .get(&CONTEXT)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"off"));
+        let says = |name: &HeaderName, word: &[u8]| {
+            call.parts.headers.get(name).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(word))
+        };
+        let opted_out = says(&CONTEXT, b"off") || says(&PRIVACY, b"1");
         let treatment = match self.arm(&call.parts.headers).map(str::parse::<Treatment>).transpose() {
             Ok(treatment) => treatment,
             Err(error) => return Box::pin(std::future::ready(Err(ProxyError::Arm(error)))),
         };
+        let conversation = call.parts.headers.get(&self.settings.conversation_header).cloned();
         strip_own_headers(&mut call.parts.headers);
         let route = if dialect.is_some() { RouteLabel::Chat } else { RouteLabel::Passthrough };
         call.exchange.route.get_or_init(|| route);
-        self.inner.call(Routed { call, target, dialect, brand, opted_out, treatment })
+        self.inner.call(Routed { call, target, dialect, brand, opted_out, treatment, conversation })
     }
 }
 

@@ -49,7 +49,8 @@ pub async fn served(planner: &Planner, dialect: Dialect, body: &str) -> Vec<u8> 
         body: body.to_owned().into(),
         dialect,
         brand: &BrandChoice::Default,
-        treatment: &Treatment::Served,
+        treatment: None,
+        conversation: None,
     };
     planner.plan(request).await.body.to_vec()
 }

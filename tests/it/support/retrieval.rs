@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use foreword::knowledge::{Body, Brand, Item, Limits, Origin, Validity, load};
+use foreword::knowledge::{Body, Brand, Disclosure, Item, Limits, Origin, Validity, load};
 use foreword::retrieval::{
     Embedder, EmbedderSettings, Hits, Index, ModelSource, Query, SearchSettings, Speaker, VectorStore, search,
 };
@@ -72,7 +72,8 @@ pub fn brand(id: &str, items: Vec<Arc<Item>>) -> Brand {
         domains: Vec::new(),
         languages: Vec::new(),
         never: Vec::new(),
-        disclosure: None,
+        disclosure: Disclosure::default(),
+        holdout: None,
         items,
     }
 }

@@ -1,8 +1,6 @@
 //! Worlds whose true rates are known: questions are drawn, then answers to them, from a seed.
 
-use foreword::measure::statistics::{
-    Confidence, Paired, QuestionPair, StatisticsError, Tally, beta_quantile, pairs,
-};
+use foreword::statistics::{Confidence, Paired, QuestionPair, StatisticsError, Tally, beta_quantile, pairs};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 

@@ -11,6 +11,7 @@
 //! | How much do order and wording matter? | [`spread()`], [`answer_change`] |
 //! | How many questions are needed? | [`clusters_needed`], [`detectable_lift`], [`power()`] |
 //! | May we stop early? | [`EProcess`], [`precision_reached`] |
+//! | How do two groups of conversations differ, looked at every day? | [`arm_lift`] |
 //! | What if answers are missing? | [`missingness`], [`worst_case_rate`], [`worst_case_lift`] |
 //!
 //! **The unit is the cluster.** Paraphrases of one question answer alike, and so do repeats of one prompt.
@@ -18,6 +19,7 @@
 //! interval knows only the families (Miller 2024, arXiv 2411.00640). All rates and lifts are shares: 0.05
 //! is five percentage points.
 
+mod arms;
 mod bootstrap;
 mod detector_error;
 mod estimate;
@@ -37,6 +39,7 @@ mod significance;
 mod spread;
 mod these_questions;
 
+pub use arms::{ArmLift, ClusterSums, arm_lift};
 pub use bootstrap::{Resampling, bca_bootstrap};
 pub use detector_error::{Calibration, corrected_lift, corrected_lift_per_arm, corrected_rate};
 pub use estimate::{

@@ -1,0 +1,75 @@
+//! What the proxy hands over when a chat request has ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::inject::{Decision, Placed};
+use crate::mentions::Lexicon;
+use crate::snapshot::{Observed, Snapshot};
+use crate::tap::Reading;
+
+/// A chat request that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The receipt's id.
+    pub id: Uuid,
+    /// When it began.
+    pub began: Timestamp,
+    /// The name of the client's key.
+    pub client: Option<String>,
+    /// What was decided.
+    pub decision: Decision,
+    /// What is known of it once its body was read; `None` where it was not.
+    pub spoken: Option<Spoken>,
+    /// The answer's status.
+    pub status: u16,
+    /// How the answer ended.
+    pub ending: &'static str,
+    /// Time that the decision took.
+    pub planning: Duration,
+    /// Time to the head of the upstream's answer.
+    pub first_byte: Option<Duration>,
+    /// Time to the end of it.
+    pub total: Duration,
+    /// What was read of the answer.
+    pub reading: Option<Reading>,
+}
+
+/// What was said, and what was added.
+#[derive(Debug, Clone)]
+pub struct Spoken {
+    /// Conversation, arm and question; `None` for the requests of `measure`.
+    pub observed: Option<Observed>,
+    /// What each turn got, or would have got.
+    pub placed: Arc<[Placed]>,
+    /// Id of the snapshot that decided.
+    pub snapshot: Arc<str>,
+    /// Name of its recipe.
+    pub recipe: Arc<str>,
+    /// What the answer ends with, which is not its own.
+    pub disclosure: Option<Arc<str>>,
+    /// The names to look for.
+    pub lexicon: Option<Arc<Lexicon>>,
+}
+
+impl Spoken {
+    /// As a snapshot has decided.
+    pub fn new(
+        snapshot: &Snapshot,
+        observed: Option<Observed>,
+        placed: Arc<[Placed]>,
+        disclosure: Option<Arc<str>>,
+    ) -> Spoken {
+        Spoken {
+            disclosure,
+            observed,
+            placed,
+            snapshot: Arc::clone(&snapshot.id),
+            recipe: Arc::from(snapshot.recipe.name.as_str()),
+            lexicon: snapshot.lexicon.clone(),
+        }
+    }
+}

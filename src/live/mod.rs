@@ -1,0 +1,18 @@
+//! What happens to answers in production: each chat request leaves a receipt, its answer is searched for mentions, and
+//! both are counted by the arm of its conversation. All of it happens in a thread of its own, after the answer has
+//! left: nobody waits for it, and losing the disk loses counts, never a request. No text of a request or an answer
+//! is kept.
+
+mod audit;
+mod finished;
+mod receipt;
+mod recorder;
+mod report;
+mod store;
+
+pub use audit::AuditLog;
+pub use finished::{Finished, Spoken};
+pub use receipt::{Mentioned, Receipt, ReceiptItem};
+pub use recorder::{LiveSettings, Recorder};
+pub use report::{Arm, Bounded, DayRate, Decided, HalfCheck, LiveReport, Named, live_report};
+pub use store::{Filter, Page, Store, StoreError, Totals};

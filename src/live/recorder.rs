@@ -1,0 +1,209 @@
+//! The thread that makes receipts, and keeps them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use super::audit::AuditLog;
+use super::finished::Finished;
+use super::receipt::Receipt;
+use super::store::Store;
+use crate::metrics::{LiveLoss, Metrics};
+
+/// Ended requests that may wait for the thread.
+const QUEUE: usize = 4_096;
+/// Receipts that may wait for the disk.
+const MOST_WAITING: usize = 8_192;
+/// Receipts that are written at once.
+const BATCH: usize = 512;
+/// How long receipts wait for others to be written with.
+const TICK: Duration = Duration::from_millis(200);
+/// How long a file that failed is left alone.
+const RETRY: Duration = Duration::from_secs(2);
+/// How often old receipts are forgotten.
+const FORGET: Duration = Duration::from_secs(3_600);
+
+/// Where receipts are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LiveSettings {
+    /// The SQLite file.
+    pub store: Option<PathBuf>,
+    /// The file of JSON lines.
+    pub audit_log: Option<PathBuf>,
+    /// Days for which receipts are kept in the store.
+    pub retention_days: u32,
+}
+
+/// Takes ended requests. Cloned handles feed the same thread.
+#[derive(Clone)]
+pub struct Recorder {
+    sender: Arc<Mutex<Option<SyncSender<Finished>>>>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Recorder {
+    /// Starts the thread. Without a store and an audit log it counts into `metrics` alone.
+    pub fn start(settings: LiveSettings, metrics: Arc<Metrics>) -> std::io::Result<Recorder> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let keeper = Keeper {
+            audit: settings.audit_log.clone().map(File::new),
+            store: settings.store.clone().map(File::new),
+            settings,
+            metrics: Arc::clone(&metrics),
+            next_forget: Instant::now(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("foreword-live".to_owned())
+            .spawn(move || keeper.run(&receiver))?;
+        Ok(Recorder {
+            sender: Arc::new(Mutex::new(Some(sender))),
+            thread: Arc::new(Mutex::new(Some(thread))),
+            metrics,
+        })
+    }
+
+    /// Hands over a request that has ended. Never waits: where the thread is behind, the request is counted as lost.
+    pub fn record(&self, finished: Finished) {
+        let sent = match &*self.sender.lock() {
+            Some(sender) => sender.try_send(finished),
+            None => Err(TrySendError::Disconnected(finished)),
+        };
+        if sent.is_err() {
+            self.metrics.receipts_lost(LiveLoss::Queue, 1);
+        }
+    }
+
+    /// Writes what is there, and ends the thread. Blocks; what is recorded afterwards is lost.
+    pub fn finish(&self) {
+        drop(self.sender.lock().take());
+        let thread = self.thread.lock().take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread of receipts has panicked");
+        }
+    }
+}
+
+/// A file that may be gone for a while.
+struct File<T> {
+    path: PathBuf,
+    open: Option<T>,
+    waiting: Vec<Receipt>,
+    retry: Instant,
+    is_failing: bool,
+}
+
+impl<T> File<T> {
+    fn new(path: PathBuf) -> File<T> {
+        File { path, open: None, waiting: Vec::new(), retry: Instant::now(), is_failing: false }
+    }
+
+    /// Writes what waits; on failure it waits on, up to a bound. Returns how many are lost.
+    fn write<E: std::error::Error + 'static>(
+        &mut self,
+        open: impl FnOnce(&std::path::Path) -> Result<T, E>,
+        write: impl FnOnce(&mut T, &[Receipt]) -> Result<(), E>,
+    ) -> usize {
+        if !self.waiting.is_empty() && Instant::now() >= self.retry {
+            let file = match self.open.take() {
+                Some(file) => Ok(file),
+                None => open(&self.path),
+            };
+            let written = file.and_then(|mut file| write(&mut file, &self.waiting).map(|()| file));
+            match written {
+                Ok(file) => {
+                    self.open = Some(file);
+                    self.waiting.clear();
+                    if std::mem::take(&mut self.is_failing) {
+                        tracing::info!(file = %self.path.display(), "receipts are written again");
+                    }
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.is_failing, true) {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(file = %self.path.display(), error, "receipts cannot be written; requests go on");
+                    }
+                    self.retry = Instant::now() + RETRY;
+                }
+            }
+        }
+        let lost = self.waiting.len().saturating_sub(MOST_WAITING);
+        self.waiting.drain(..lost);
+        lost
+    }
+}
+
+struct Keeper {
+    settings: LiveSettings,
+    metrics: Arc<Metrics>,
+    audit: Option<File<AuditLog>>,
+    store: Option<File<Store>>,
+    next_forget: Instant,
+}
+
+impl Keeper {
+    fn run(mut self, receiver: &Receiver<Finished>) {
+        loop {
+            let (batch, is_over) = next_batch(receiver);
+            let receipts: Vec<Receipt> = batch.into_iter().map(|finished| self.judge(finished)).collect();
+            self.keep(&receipts);
+            if is_over {
+                return;
+            }
+        }
+    }
+
+    fn judge(&self, finished: Finished) -> Receipt {
+        let receipt = Receipt::of(finished);
+        if !receipt.arm.is_empty() {
+            let mentioned = receipt.mentioned.as_ref().map(|mentioned| mentioned.brand);
+            self.metrics.answer_scored(&receipt.arm, receipt.eligible, mentioned);
+        }
+        receipt
+    }
+
+    fn keep(&mut self, receipts: &[Receipt]) {
+        let mut lost = 0;
+        if let Some(audit) = &mut self.audit {
+            audit.waiting.extend_from_slice(receipts);
+            lost += audit.write(AuditLog::open, AuditLog::append);
+        }
+        if let Some(store) = &mut self.store {
+            store.waiting.extend_from_slice(receipts);
+            lost += store.write(Store::open, Store::write);
+            if let Some(open) = store.open.as_mut().filter(|_| Instant::now() >= self.next_forget) {
+                self.next_forget = Instant::now() + FORGET;
+                if let Err(error) =
+                    open.forget(Timestamp::now().as_millisecond(), self.settings.retention_days)
+                {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "old receipts cannot be forgotten"
+                    );
+                }
+            }
+        }
+        if lost > 0 {
+            self.metrics.receipts_lost(LiveLoss::Disk, lost as u64);
+        }
+    }
+}
+
+/// What has ended within a tick, and whether nothing will come any more.
+fn next_batch(receiver: &Receiver<Finished>) -> (Vec<Finished>, bool) {
+    let mut batch = Vec::new();
+    let until = Instant::now() + TICK;
+    while batch.len() < BATCH {
+        match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(finished) => batch.push(finished),
+            Err(RecvTimeoutError::Timeout) => return (batch, false),
+            Err(RecvTimeoutError::Disconnected) => return (batch, true),
+        }
+    }
+    (batch, false)
+}

@@ -1,0 +1,437 @@
+//! Receipts and counts in one SQLite file. Days are days of UTC since 1970.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params, params_from_iter};
+use rusqlite_migration::{M, Migrations};
+use serde::Serialize;
+
+use super::receipt::Receipt;
+use crate::statistics::ClusterSums;
+
+/// Milliseconds of a day.
+pub(super) const DAY: i64 = 24 * 60 * 60 * 1_000;
+/// How long a statement waits for another process that writes.
+const BUSY: Duration = Duration::from_secs(2);
+/// Days for which counts are kept.
+const COUNTS_KEPT: i64 = 2 * 366;
+
+static MIGRATIONS: LazyLock<Migrations<'static>> =
+    LazyLock::new(|| Migrations::new(vec![M::up(include_str!("schema.sql"))]));
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It was written by a newer version.
+    #[error(
+        "{0} was written by a newer version of foreword: update foreword, or name another file with live.store"
+    )]
+    Newer(PathBuf),
+    /// It is no database, or a damaged one.
+    #[error("{0} is no database that foreword wrote, or is damaged: move it away, and a new one is begun")]
+    Damaged(PathBuf, #[source] rusqlite::Error),
+    /// It is not there.
+    #[error(
+        "{0} is not there: it is written by `foreword serve` with live.store, once a chat request has ended"
+    )]
+    Absent(PathBuf),
+    /// The file system, or SQLite, says no.
+    #[error("{0} cannot be used")]
+    Failed(PathBuf, #[source] rusqlite::Error),
+    /// Its folder cannot be made.
+    #[error("the folder of {0} cannot be made")]
+    Folder(PathBuf, #[source] std::io::Error),
+}
+
+/// An open store.
+pub struct Store {
+    path: PathBuf,
+    connection: Connection,
+}
+
+/// Which receipts are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this brand.
+    pub brand: Option<String>,
+    /// Of this arm.
+    pub arm: Option<String>,
+    /// With this decision.
+    pub decision: Option<String>,
+    /// Whose answer names the brand, or does not.
+    pub mentioned: Option<bool>,
+    /// Older than the receipt of this number.
+    pub before: Option<i64>,
+    /// Newer than the receipt of this number.
+    pub after: Option<i64>,
+}
+
+/// Receipts, newest first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// With their numbers.
+    pub receipts: Vec<(i64, Receipt)>,
+    /// Whether there are older ones.
+    pub has_more: bool,
+}
+
+/// Sums of the conversations of one day, arm and half.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct DaySums {
+    pub(super) day: i64,
+    pub(super) arm: String,
+    pub(super) half: bool,
+    pub(super) sums: ClusterSums,
+    pub(super) missing: u64,
+}
+
+/// Sums over requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Chat requests.
+    pub requests: u64,
+    /// Requests to which something was added.
+    pub injected: u64,
+    /// Answers that could be searched.
+    pub scored: u64,
+    /// Tokens that were added.
+    pub tokens_added: u64,
+    /// Tokens of prompts, as upstreams count them.
+    pub prompt_tokens: u64,
+    /// Of these, from their caches.
+    pub cached_tokens: u64,
+    /// Tokens of answers.
+    pub completion_tokens: u64,
+    /// Microseconds that decisions took.
+    pub planning_us: u64,
+    /// Microseconds that requests took.
+    pub total_us: u64,
+}
+
+impl Store {
+    /// Opens the file for writing, and makes it if it is not there.
+    pub fn open(path: &Path) -> Result<Store, StoreError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| StoreError::Folder(path.to_owned(), error))?;
+        }
+        let connection = Connection::open(path).map_err(|error| of(path, error))?;
+        let mut store = Store { path: path.to_owned(), connection };
+        store.prepare(true)?;
+        match MIGRATIONS.to_latest(&mut store.connection) {
+            Ok(()) => Ok(store),
+            Err(rusqlite_migration::Error::RusqliteError { err, .. }) => Err(of(path, err)),
+            Err(_) => Err(StoreError::Newer(path.to_owned())),
+        }
+    }
+
+    /// Opens a file that is there, for reading alone.
+    pub fn read(path: &Path) -> Result<Store, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Absent(path.to_owned()));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|error| of(path, error))?;
+        let mut store = Store { path: path.to_owned(), connection };
+        store.prepare(false)?;
+        let version =
+            store.one("SELECT user_version FROM pragma_user_version", &[], |row| row.get::<_, i64>(0))?;
+        match version {
+            1 => Ok(store),
+            0 => Err(StoreError::Absent(path.to_owned())),
+            _ => Err(StoreError::Newer(path.to_owned())),
+        }
+    }
+
+    fn prepare(&mut self, writes: bool) -> Result<(), StoreError> {
+        let set = || {
+            self.connection.busy_timeout(BUSY)?;
+            if writes {
+                // Readers go on beside the one writer, and a crash loses at most the last moments.
+                self.connection.pragma_update(None, "journal_mode", "WAL")?;
+                self.connection.pragma_update(None, "synchronous", "NORMAL")?;
+            }
+            Ok(())
+        };
+        set().map_err(|error| of(&self.path, error))
+    }
+
+    /// Keeps receipts, and counts them: all, or none.
+    pub fn write(&mut self, receipts: &[Receipt]) -> Result<(), StoreError> {
+        let write = |connection: &mut Connection| {
+            let transaction = connection.transaction()?;
+            for receipt in receipts {
+                insert(&transaction, receipt)?;
+            }
+            transaction.commit()
+        };
+        write(&mut self.connection).map_err(|error| of(&self.path, error))
+    }
+
+    /// Forgets receipts that are older than so many days, and counts that are older than two years.
+    pub fn forget(&mut self, now: i64, receipt_days: u32) -> Result<(), StoreError> {
+        let (receipts, counts) = (now - i64::from(receipt_days) * DAY, now / DAY - COUNTS_KEPT);
+        let forget = |connection: &Connection| {
+            connection.execute("DELETE FROM receipts WHERE time < ?1", [receipts])?;
+            for table in ["counts", "conversations", "names", "items"] {
+                connection.execute(&format!("DELETE FROM {table} WHERE day < ?1"), [counts])?;
+            }
+            Ok(())
+        };
+        forget(&self.connection).map_err(|error| of(&self.path, error))
+    }
+
+    /// Receipts that a filter lets through, newest first.
+    pub fn receipts(&self, filter: &Filter, limit: usize) -> Result<Page, StoreError> {
+        let mut wanted = String::from("1");
+        let mut values: Vec<Value> = Vec::new();
+        let mut want = |column: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                values.push(value);
+                wanted.push_str(&format!(" AND {column} ?{}", values.len()));
+            }
+        };
+        let text = |text: &Option<String>| text.clone().map(Value::Text);
+        want("brand =", text(&filter.brand));
+        want("arm =", text(&filter.arm));
+        want("decision =", text(&filter.decision));
+        want("mentioned =", filter.mentioned.map(|mentioned| Value::Integer(i64::from(mentioned))));
+        want("sequence <", filter.before.map(Value::Integer));
+        want("sequence >", filter.after.map(Value::Integer));
+        let query = format!(
+            "SELECT sequence, receipt FROM receipts WHERE {wanted} ORDER BY sequence DESC LIMIT {}",
+            limit + 1
+        );
+        let mut receipts = self.all(&query, &values, |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+        let has_more = receipts.len() > limit;
+        receipts.truncate(limit);
+        let receipts = receipts
+            .into_iter()
+            .filter_map(|(sequence, json)| Some((sequence, serde_json::from_str(&json).ok()?)))
+            .collect();
+        Ok(Page { receipts, has_more })
+    }
+
+    /// The receipt of an id.
+    pub fn receipt(&self, id: &str) -> Result<Option<Receipt>, StoreError> {
+        let found = self
+            .connection
+            .query_row("SELECT receipt FROM receipts WHERE id = ?1", [id], |row| row.get::<_, String>(0))
+            .optional()
+            .map_err(|error| of(&self.path, error))?;
+        Ok(found.and_then(|json| serde_json::from_str(&json).ok()))
+    }
+
+    /// The brands that were told of since a day, those with most answers first.
+    pub fn brands(&self, since: i64) -> Result<Vec<String>, StoreError> {
+        let query = "SELECT brand FROM counts WHERE day >= ?1 AND brand <> '' GROUP BY brand ORDER BY SUM(scored) DESC, brand";
+        self.all(query, &[Value::Integer(since)], |row| row.get(0))
+    }
+
+    /// Conversations that began since a day, summed by day, arm and half, in the order of days.
+    pub(super) fn sums(&self, brand: &str, since: i64) -> Result<Vec<DaySums>, StoreError> {
+        let query = "SELECT day, arm, conversation & 1, COUNT(*) FILTER (WHERE answers > 0), SUM(answers), SUM(mentions), \
+                     SUM(answers * answers), SUM(mentions * mentions), SUM(answers * mentions), SUM(missing) \
+                     FROM conversations WHERE brand = ?1 AND day >= ?2 GROUP BY day, arm, conversation & 1 ORDER BY day, arm";
+        self.all(query, &[Value::Text(brand.to_owned()), Value::Integer(since)], |row| {
+            let number = |column: usize| row.get::<_, i64>(column).map(|number| number as f64);
+            let sums = ClusterSums {
+                clusters: number(3)?,
+                answers: number(4)?,
+                mentions: number(5)?,
+                answers_squared: number(6)?,
+                mentions_squared: number(7)?,
+                products: number(8)?,
+            };
+            let missing = row.get::<_, i64>(9)?.unsigned_abs();
+            Ok(DaySums {
+                day: row.get(0)?,
+                arm: row.get(1)?,
+                half: row.get::<_, i64>(2)? == 1,
+                sums,
+                missing,
+            })
+        })
+    }
+
+    /// Requests since a day by decision, most first.
+    pub fn decisions(&self, since: i64) -> Result<Vec<(String, u64)>, StoreError> {
+        let query =
+            "SELECT decision, SUM(requests) FROM counts WHERE day >= ?1 GROUP BY decision ORDER BY 2 DESC, 1";
+        self.all(query, &[Value::Integer(since)], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+        })
+    }
+
+    /// Sums over all requests since a day.
+    pub fn totals(&self, since: i64) -> Result<Totals, StoreError> {
+        let sums = [
+            "requests",
+            "scored",
+            "tokens_added",
+            "prompt_tokens",
+            "cached_tokens",
+            "completion_tokens",
+            "planning_us",
+            "total_us",
+        ]
+        .map(|column| format!("COALESCE(SUM({column}), 0)"));
+        let query = format!(
+            "SELECT {}, COALESCE(SUM(requests) FILTER (WHERE decision = 'injected'), 0) FROM counts WHERE day >= ?1",
+            sums.join(", ")
+        );
+        self.one(&query, &[Value::Integer(since)], |row| {
+            let number = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
+            Ok(Totals {
+                requests: number(0)?,
+                scored: number(1)?,
+                tokens_added: number(2)?,
+                prompt_tokens: number(3)?,
+                cached_tokens: number(4)?,
+                completion_tokens: number(5)?,
+                planning_us: number(6)?,
+                total_us: number(7)?,
+                injected: number(8)?,
+            })
+        })
+    }
+
+    /// Answers that name each name, by arm, most first: the share of voice.
+    pub fn names(&self, brand: &str, since: i64) -> Result<Vec<(String, String, u64)>, StoreError> {
+        let query = "SELECT arm, name, SUM(answers) FROM names WHERE brand = ?1 AND day >= ?2 GROUP BY arm, name ORDER BY 3 DESC, 1, 2";
+        self.all(query, &[Value::Text(brand.to_owned()), Value::Integer(since)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()))
+        })
+    }
+
+    /// How often each item was told since a day, in how many answers that could be searched, and in how many of these
+    /// the brand is named.
+    pub fn items(&self, since: i64) -> Result<Vec<(String, u64, u64, u64)>, StoreError> {
+        let query = "SELECT item, SUM(told), SUM(scored), SUM(mentions) FROM items WHERE day >= ?1 GROUP BY item ORDER BY 2 DESC, 1";
+        self.all(query, &[Value::Integer(since)], |row| {
+            let number = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
+            Ok((row.get(0)?, number(1)?, number(2)?, number(3)?))
+        })
+    }
+
+    fn one<T>(
+        &self,
+        query: &str,
+        values: &[Value],
+        of_row: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.connection
+            .query_row(query, params_from_iter(values), of_row)
+            .map_err(|error| of(&self.path, error))
+    }
+
+    fn all<T>(
+        &self,
+        query: &str,
+        values: &[Value],
+        of_row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(query)?;
+            statement.query_map(params_from_iter(values), of_row)?.collect::<rusqlite::Result<Vec<T>>>()
+        };
+        read().map_err(|error| of(&self.path, error))
+    }
+}
+
+fn of(path: &Path, error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match error.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged(path.to_owned(), error),
+        _ => StoreError::Failed(path.to_owned(), error),
+    }
+}
+
+fn insert(transaction: &Transaction<'_>, receipt: &Receipt) -> rusqlite::Result<()> {
+    let day = receipt.time.div_euclid(DAY);
+    let json = serde_json::to_string(receipt).unwrap_or_default();
+    let mentioned = receipt.mentioned.as_ref();
+    let named = mentioned.map(|mentioned| mentioned.brand);
+    let kept = transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO receipts (id, time, brand, arm, decision, mentioned, receipt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![receipt.id, receipt.time, receipt.brand, receipt.arm, receipt.decision, named, json])?;
+    if kept == 0 {
+        // It was counted when it was kept.
+        return Ok(());
+    }
+    let scored = i64::from(mentioned.is_some());
+    let mentions = i64::from(named == Some(true));
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    transaction
+        .prepare_cached(
+            "INSERT INTO counts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             ON CONFLICT DO UPDATE SET requests = requests + 1, scored = scored + excluded.scored, \
+             mentions = mentions + excluded.mentions, positive = positive + excluded.positive, \
+             tokens_added = tokens_added + excluded.tokens_added, prompt_tokens = prompt_tokens + excluded.prompt_tokens, \
+             cached_tokens = cached_tokens + excluded.cached_tokens, \
+             completion_tokens = completion_tokens + excluded.completion_tokens, \
+             planning_us = planning_us + excluded.planning_us, total_us = total_us + excluded.total_us",
+        )?
+        .execute(params![
+            day,
+            receipt.brand,
+            receipt.arm,
+            receipt.language,
+            receipt.topic,
+            receipt.eligible,
+            receipt.decision,
+            scored,
+            mentions,
+            mentioned.is_some_and(|mentioned| mentioned.positive),
+            receipt.tokens,
+            number(receipt.prompt_tokens.unwrap_or(0)),
+            number(receipt.cached_tokens.unwrap_or(0)),
+            number(receipt.completion_tokens.unwrap_or(0)),
+            number(receipt.planning_us),
+            number(receipt.total_us),
+        ])?;
+    if receipt.decision == "injected" {
+        let mut told = transaction.prepare_cached(
+            "INSERT INTO items VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT DO UPDATE SET told = told + 1, \
+             scored = scored + excluded.scored, mentions = mentions + excluded.mentions",
+        )?;
+        for item in &receipt.items {
+            told.execute(params![day, item.id, scored, mentions])?;
+        }
+    }
+    match receipt.conversation {
+        Some(conversation) if receipt.eligible && !receipt.arm.is_empty() => {
+            insert_eligible(transaction, receipt, day, number(conversation), scored, mentions)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the experiment compares: answers of conversations from their first eligible turn on.
+fn insert_eligible(
+    transaction: &Transaction<'_>,
+    receipt: &Receipt,
+    day: i64,
+    conversation: i64,
+    scored: i64,
+    mentions: i64,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO conversations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET \
+             answers = answers + excluded.answers, mentions = mentions + excluded.mentions, \
+             missing = missing + excluded.missing",
+        )?
+        .execute(params![receipt.brand, receipt.arm, conversation, day, scored, mentions, 1 - scored])?;
+    let mut name = transaction.prepare_cached(
+        "INSERT INTO names VALUES (?1, ?2, ?3, ?4, 1) ON CONFLICT DO UPDATE SET answers = answers + 1",
+    )?;
+    for named in receipt.mentioned.iter().flat_map(|mentioned| &mentioned.names) {
+        name.execute(params![day, receipt.brand, receipt.arm, named])?;
+    }
+    Ok(())
+}
