@@ -153,6 +153,7 @@ fn console(settings: &Settings, core: &Core) -> Result<Console, StartError> {
         metrics: Arc::clone(&core.metrics),
         upstream: settings.upstream.clone().map(Upstream::new).transpose()?,
         reports: settings.console_reports.clone(),
+        store: settings.live.store.clone(),
         model: core.model.clone(),
         signs_in: settings.admin_token.is_some(),
     }))

@@ -1,11 +1,12 @@
 //! "Knowledge": brands and items as they were read, and what is wrong with the files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use http::StatusCode;
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
+use super::counts::first_of;
 use super::form::{Form, encode};
 use super::overview::moment;
 use super::reply::Reply;
@@ -15,6 +16,8 @@ use crate::knowledge::{Body, Brand, Item};
 use crate::metrics::ReloadResult;
 use crate::snapshot::{LastReload, ServedBrand};
 
+/// Days over which the use of items is counted.
+const USED_DAYS: u32 = 30;
 /// Items on one page.
 const PAGE: usize = 50;
 /// Problems that are shown at once.
@@ -65,7 +68,14 @@ impl Console {
         self.show(StatusCode::OK, "knowledge.html", "knowledge", values)
     }
 
-    pub(super) fn brand_page(&self, id: &str, query: &Form) -> Reply {
+    pub(super) async fn brand_page(&self, id: &str, query: &Form) -> Reply {
+        let used = self.counts(|store| store.items(first_of(USED_DAYS))).await.read();
+        let counted = used.is_some();
+        let used: HashMap<String, Used> = used
+            .into_iter()
+            .flatten()
+            .map(|(item, told, scored, mentions)| (item, Used { told, scored, mentions }))
+            .collect();
         let snapshot = self.planner.snapshot();
         let now = Timestamp::now();
         let Some(brand) = snapshot.knowledge.brands.iter().find(|brand| brand.id == id) else {
@@ -78,11 +88,13 @@ impl Console {
         let pages = chosen.len().div_ceil(PAGE).max(1);
         let number = query.number("page").unwrap_or(1).clamp(1, pages);
         let shown = chosen.iter().skip((number - 1) * PAGE).take(PAGE);
-        let items: Vec<Value> = shown.map(|item| item_view(item, served, now)).collect();
+        let items: Vec<Value> = shown.map(|item| item_view(item, served, used.get(&item.id), now)).collect();
         let link = |number: usize| format!("?{}page={number}", choice.query());
         let values = context! {
             brand => summary(brand, now),
             items,
+            counted,
+            used_days => USED_DAYS,
             found => chosen.len(),
             all => brand.items.len(),
             page => number,
@@ -95,6 +107,13 @@ impl Console {
         };
         self.show(StatusCode::OK, "brand.html", "knowledge", values)
     }
+}
+
+/// How often an item was used, and how answers did that used it.
+struct Used {
+    told: u64,
+    scored: u64,
+    mentions: u64,
 }
 
 /// Which items are wanted.
@@ -165,7 +184,7 @@ fn counted<'a>(names: impl Iterator<Item = &'a String>) -> Vec<Value> {
     counts.into_iter().map(|(name, count)| context! { name, count }).collect()
 }
 
-fn item_view(item: &Item, served: Option<&ServedBrand>, now: Timestamp) -> Value {
+fn item_view(item: &Item, served: Option<&ServedBrand>, used: Option<&Used>, now: Timestamp) -> Value {
     let state = State::of(item, now);
     let (kind, above) = match &item.body {
         Body::Fact { context, .. } => ("fact", context.join(" › ")),
@@ -192,6 +211,7 @@ fn item_view(item: &Item, served: Option<&ServedBrand>, now: Timestamp) -> Value
         audience => item.audience.clone(),
         file => item.origin.file.to_string_lossy().into_owned(),
         line => item.origin.line,
+        used => used.map(|used| context! { told => used.told, scored => used.scored, mentions => used.mentions }),
         tokens => served.and_then(|served| served.tokens(&item.id)),
     }
 }

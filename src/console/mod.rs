@@ -5,13 +5,17 @@ mod answer;
 mod ask;
 mod attempt;
 mod conversation;
+mod counts;
+mod experiments;
 mod files;
 mod form;
 mod knowledge;
 mod messages;
 mod overview;
+mod plot;
 mod reply;
 mod reports;
+mod requests;
 mod service;
 mod templates;
 

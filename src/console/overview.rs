@@ -4,13 +4,19 @@ use http::StatusCode;
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
+use super::experiments::{Subject, chooser, decision_row, live};
+use super::form::Form;
 use super::knowledge::{last_reload, problems};
 use super::reply::Reply;
 use super::service::Console;
 use crate::metrics::Samples;
 
 impl Console {
-    pub(super) fn overview(&self) -> Reply {
+    pub(super) async fn overview(&self, query: Form) -> Reply {
+        let subject = Subject::of(&query);
+        let told = self.told(&subject).await;
+        let (state, failure) = told.state();
+        let told = told.read();
         let snapshot = self.planner.snapshot();
         let samples = self.metrics.samples();
         let last = self.reloader.last();
@@ -22,6 +28,9 @@ impl Console {
             )
             .collect();
         let values = context! {
+            state, failure,
+            chooser_values => told.as_ref().map(|told| chooser(&snapshot, &subject, told)),
+            live => told.as_ref().and_then(|told| told.report.as_ref()).map(|report| live(&snapshot, report)),
             brands,
             items => snapshot.report.items,
             recipe => snapshot.recipe.name.clone(),
@@ -50,19 +59,8 @@ fn counted(samples: &Samples) -> Option<Value> {
         return None;
     }
     let injected = decisions.iter().find(|(name, _)| name == "injected").map_or(0.0, |(_, count)| *count);
-    let rows: Vec<Value> = decisions
-        .iter()
-        .map(|(name, count)| {
-            let share = 100.0 * count / all;
-            context! {
-                name => name.replace('_', " "),
-                count => *count as u64,
-                share => format!("{share:.0} %"),
-                bar => share,
-                injected => name == "injected",
-            }
-        })
-        .collect();
+    let rows: Vec<Value> =
+        decisions.iter().map(|(name, count)| decision_row(name, *count as u64, all as u64)).collect();
     let prompt = samples.value("upstream_prompt_tokens_total");
     let cached = samples.value("upstream_cached_tokens_total");
     Some(context! {

@@ -30,6 +30,8 @@ pub struct Parts {
     pub upstream: Option<Upstream>,
     /// The folder of stored reports.
     pub reports: Option<PathBuf>,
+    /// The file of counts and receipts, where they are kept.
+    pub store: Option<PathBuf>,
     /// The embedding model's name, or why there is none.
     pub model: Result<String, String>,
     /// Whether one signs in, and so can sign out.
@@ -43,6 +45,7 @@ pub struct Console {
     pub(super) metrics: Arc<Metrics>,
     pub(super) upstream: Option<Arc<Upstream>>,
     pub(super) reports: Option<PathBuf>,
+    pub(super) store: Option<PathBuf>,
     pub(super) model: Result<String, String>,
     signs_in: bool,
     /// The names of a snapshot's brands, made when they are first wanted.
@@ -77,6 +80,7 @@ impl Console {
             metrics: parts.metrics,
             upstream: parts.upstream.map(Arc::new),
             reports: parts.reports,
+            store: parts.store,
             model: parts.model,
             signs_in: parts.signs_in,
             lexicon: ArcSwapOption::empty(),
@@ -110,14 +114,18 @@ impl Console {
         let place = path.trim_end_matches('/');
         match place {
             "" => see_other("/console/"),
-            "/console" => self.overview(),
+            "/console" => self.overview(query).await,
             "/console/try" => self.try_page(query).await,
             "/console/try/models" => self.models().await,
             "/console/knowledge" => self.knowledge_page(),
+            "/console/requests" => self.requests_page(query).await,
+            "/console/requests/new" => self.new_requests(query).await,
+            "/console/experiments" => self.experiments_page(query).await,
             "/console/measure" => self.reports_page(),
-            _ => match (place.strip_prefix("/console/knowledge/"), place.strip_prefix("/console/measure/")) {
-                (Some(brand), _) => self.brand_page(brand, &query),
-                (_, Some(report)) => self.report_page(report),
+            _ => match place.strip_prefix("/console/").and_then(|place| place.split_once('/')) {
+                Some(("knowledge", brand)) => self.brand_page(brand, &query).await,
+                Some(("requests", receipt)) => self.receipt_page(receipt).await,
+                Some(("measure", report)) => self.report_page(report),
                 _ => not_found(),
             },
         }

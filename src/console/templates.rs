@@ -8,9 +8,15 @@ use minijinja::{AutoEscape, Environment, Value, context};
 use super::form::encode;
 use super::reply::{Reply, page};
 
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 17] = [
     ("layout.html", include_str!("pages/layout.html")),
     ("problems.html", include_str!("pages/problems.html")),
+    ("live.html", include_str!("pages/live.html")),
+    ("experiments.html", include_str!("pages/experiments.html")),
+    ("requests.html", include_str!("pages/requests.html")),
+    ("receipt_rows.html", include_str!("pages/receipt_rows.html")),
+    ("rows.html", include_str!("pages/rows.html")),
+    ("receipt.html", include_str!("pages/receipt.html")),
     ("overview.html", include_str!("pages/overview.html")),
     ("try.html", include_str!("pages/try.html")),
     ("decision.html", include_str!("pages/decision.html")),

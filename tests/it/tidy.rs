@@ -49,6 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "inject",
             "snapshot",
             "mentions",
+            "live",
             "upstream",
             "measure",
         ],

@@ -1,4 +1,5 @@
-// The little that needs a script: two answers that stream in side by side. Everything else is plain pages.
+// The little that needs a script: two answers that stream in side by side, and receipts that appear as they come.
+// Everything else is plain pages.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -109,8 +110,45 @@ function prepareAsking() {
   stop.addEventListener("click", () => running?.abort());
 }
 
+/** New receipts appear at the top while one follows; each look begins when the one before has ended. */
+function prepareFollowing() {
+  const button = byId("follow");
+  if (!button) return;
+  const rows = byId("rows");
+  const status = byId("following");
+  let newest = button.dataset.newest;
+  let timer = null;
+  let seen = 0;
+  const look = async () => {
+    try {
+      const response = await fetch(button.dataset.tail + newest);
+      if (!response.ok) throw new Error(`the console answered ${response.status}`);
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const body = page.querySelector("tbody");
+      const fresh = [...body.children];
+      newest = body.dataset.newest;
+      seen += fresh.length;
+      rows.prepend(...fresh);
+      while (rows.children.length > 200) rows.lastElementChild.remove();
+      if (fresh.length > 0) byId("none")?.remove();
+      status.textContent = seen === 0 ? "waiting for the next request" : `${seen} new`;
+    } catch (error) {
+      status.textContent = `no answer: ${error.message}`;
+    }
+    if (button.getAttribute("aria-pressed") === "true") timer = setTimeout(look, 1000);
+  };
+  button.disabled = false;
+  button.addEventListener("click", () => {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(on));
+    clearTimeout(timer);
+    if (on) look(); else status.textContent = "";
+  });
+}
+
 // Ctrl or Command with Enter sends the question, as people expect of a field of several lines.
 byId("conversation")?.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
 });
 prepareAsking();
+prepareFollowing();
