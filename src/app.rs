@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin;
 use crate::config::Settings;
+use crate::console::{self, Console};
 use crate::document::Problem;
 use crate::live::Recorder;
 use crate::metrics::{Gauges, Metrics};
@@ -128,6 +129,7 @@ pub struct Bound {
     recorder: Recorder,
     /// Sends traces until the recorder is gone.
     exporting: Option<JoinHandle<()>>,
+    console: Option<Console>,
     listener: TcpListener,
     admin: TcpListener,
 }
@@ -154,9 +156,24 @@ pub async fn bind(settings: Settings, core: Core) -> Result<Bound, StartError> {
     };
     let recorder = Recorder::start(settings.live.clone(), Arc::clone(&core.metrics), exporter);
     let recorder = recorder.map_err(StartError::Receipts)?;
+    let console = if settings.console { Some(console(&settings, &core)?) } else { None };
     let listener = listen(settings.listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    Ok(Bound { core, settings, upstream, tls, recorder, exporting, listener, admin })
+    Ok(Bound { core, settings, upstream, tls, recorder, exporting, console, listener, admin })
+}
+
+/// The console, with a pool of its own towards the upstream.
+fn console(settings: &Settings, core: &Core) -> Result<Console, StartError> {
+    Ok(Console::new(console::Parts {
+        planner: Arc::clone(&core.planner),
+        reloader: Arc::clone(&core.reloader),
+        metrics: Arc::clone(&core.metrics),
+        upstream: settings.upstream.clone().map(Upstream::new).transpose()?,
+        reports: settings.console_reports.clone(),
+        store: settings.live.store.clone(),
+        model: core.model.clone(),
+        signs_in: settings.admin_token.is_some(),
+    }))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -178,6 +195,11 @@ impl Bound {
         self.tls.is_some()
     }
 
+    /// Whether operators have a console.
+    pub fn has_console(&self) -> bool {
+        self.console.is_some()
+    }
+
     /// The loaded core.
     pub fn core(&self) -> &Core {
         &self.core
@@ -185,7 +207,7 @@ impl Bound {
 
     /// Serves until `shutdown` is done, then lets running requests end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Drained {
-        let Bound { core, settings, upstream, tls, recorder, exporting, listener, admin } = self;
+        let Bound { core, settings, upstream, tls, recorder, exporting, console, listener, admin } = self;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(async move {
             shutdown.await;
@@ -205,7 +227,12 @@ impl Bound {
             Arc::clone(&core.metrics),
             recorder.clone(),
         );
-        let operators = admin::router(Arc::clone(&core.planner), Arc::clone(&core.metrics));
+        let operators = admin::router(
+            Arc::clone(&core.planner),
+            Arc::clone(&core.metrics),
+            settings.admin_token,
+            console,
+        );
         // Health and metrics stay reachable while running requests end.
         let admin_gauges = Gauges::default();
         let admin_task = tokio::spawn(serve(

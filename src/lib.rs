@@ -38,6 +38,8 @@ pub mod proxy;
 
 pub mod config;
 
+pub mod console;
+
 pub mod admin;
 
 pub mod app;

@@ -71,6 +71,9 @@ pub const KEYS: &[&str] = &[
     "telemetry.sample",
     "measure.token_env",
     "admin.listen",
+    "admin.token_env",
+    "admin.console",
+    "console.reports",
     "log.format",
     "log.level",
 ];

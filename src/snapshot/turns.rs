@@ -116,7 +116,7 @@ impl Kitchen {
             let pinned = telling.prepare(snapshot, scope, &turn.query, pinned)?;
             return Ok((plan.offer(&refs(&pinned), recipe, turn.form, &self.budget)?, None));
         }
-        let hits = self.look_up(snapshot, scope, &turn.query)?;
+        let hits = self.look_up(snapshot, scope, telling, &turn.query)?;
         if hits.gate.verdict != Verdict::Pass {
             return Ok((plan.skip(SkipReason::BelowThreshold), Some(hits)));
         }
@@ -130,15 +130,25 @@ impl Kitchen {
         Ok((plan.offer(&refs(&offers), recipe, turn.form, &self.budget)?, Some(hits)))
     }
 
-    fn look_up(&self, snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<Hits, TurnError> {
+    fn look_up(
+        &self,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        telling: &Telling,
+        query: &Query,
+    ) -> Result<Hits, TurnError> {
         let started = Instant::now();
         let vectors = match &self.embedder {
             Some(embedder) => Some(embedder.vectors(query)?),
             None => None,
         };
         let indexes: Vec<_> = scope.brands.iter().map(|&brand| &snapshot.brands[brand].index).collect();
+        let settings = match telling.threshold {
+            None => Cow::Borrowed(&self.search),
+            threshold => Cow::Owned(SearchSettings { threshold, ..self.search.clone() }),
+        };
         let embedded = Instant::now();
-        let hits = search(&indexes, query, vectors.as_ref(), &self.search);
+        let hits = search(&indexes, query, vectors.as_ref(), &settings);
         self.metrics.looked_up(embedded - started, embedded.elapsed());
         Ok(hits)
     }

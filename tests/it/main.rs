@@ -10,6 +10,7 @@
 mod arms;
 mod commands;
 mod conformance;
+mod console;
 mod dialects;
 mod dialogue;
 mod disclosure;

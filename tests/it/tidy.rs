@@ -54,7 +54,22 @@ const ROOMS: &[(&str, &[&str])] = &[
             "proxy",
         ],
     ),
-    ("admin", &["snapshot", "metrics"]),
+    (
+        "console",
+        &[
+            "metrics",
+            "document",
+            "chat",
+            "knowledge",
+            "inject",
+            "snapshot",
+            "mentions",
+            "live",
+            "upstream",
+            "measure",
+        ],
+    ),
+    ("admin", &["console", "snapshot", "metrics"]),
     (
         "app",
         &[
@@ -68,6 +83,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "server",
             "proxy",
             "config",
+            "console",
             "admin",
         ],
     ),
