@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::admin;
 use crate::config::Settings;
@@ -19,7 +20,11 @@ use crate::proxy::stack;
 use crate::retrieval::{Embedder, ModelSource, OpenError, Pool};
 use crate::server::{CertificateError, Drained, Tls, serve};
 use crate::snapshot::{Builder, Planner, Reloader, watch as watch_files};
+use crate::telemetry::{Exporter, TelemetryError};
 use crate::upstream::{TlsError, Upstream};
+
+/// How long the last traces may take to be sent.
+const LAST_TRACES: Duration = Duration::from_secs(2);
 
 /// Why the proxy did not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,9 @@ pub enum StartError {
     /// The certificate for clients.
     #[error("clients cannot be served over TLS")]
     Certificate(#[from] CertificateError),
+    /// Traces cannot be sent.
+    #[error("traces cannot be sent")]
+    Telemetry(#[from] TelemetryError),
     /// Receipts have no thread.
     #[error("the thread of receipts cannot be started")]
     Receipts(#[source] io::Error),
@@ -119,6 +127,8 @@ pub struct Bound {
     upstream: Upstream,
     tls: Option<Tls>,
     recorder: Recorder,
+    /// Sends traces until the recorder is gone.
+    exporting: Option<JoinHandle<()>>,
     console: Option<Console>,
     listener: TcpListener,
     admin: TcpListener,
@@ -137,12 +147,19 @@ pub struct Addresses {
 pub async fn bind(settings: Settings, core: Core) -> Result<Bound, StartError> {
     let upstream = Upstream::new(settings.upstream.clone().ok_or(StartError::NoUpstream)?)?;
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
-    let recorder = Recorder::start(settings.live.clone(), Arc::clone(&core.metrics));
+    let (exporter, exporting) = match settings.telemetry.clone() {
+        Some(telemetry) => {
+            let (exporter, task) = Exporter::start(telemetry, Arc::clone(&core.metrics))?;
+            (Some(exporter), Some(task))
+        }
+        None => (None, None),
+    };
+    let recorder = Recorder::start(settings.live.clone(), Arc::clone(&core.metrics), exporter);
     let recorder = recorder.map_err(StartError::Receipts)?;
     let console = if settings.console { Some(console(&settings, &core)?) } else { None };
     let listener = listen(settings.listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    Ok(Bound { core, settings, upstream, tls, recorder, console, listener, admin })
+    Ok(Bound { core, settings, upstream, tls, recorder, exporting, console, listener, admin })
 }
 
 /// The console, with a pool of its own towards the upstream.
@@ -190,7 +207,7 @@ impl Bound {
 
     /// Serves until `shutdown` is done, then lets running requests end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Drained {
-        let Bound { core, settings, upstream, tls, recorder, console, listener, admin } = self;
+        let Bound { core, settings, upstream, tls, recorder, exporting, console, listener, admin } = self;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(async move {
             shutdown.await;
@@ -239,6 +256,9 @@ impl Bound {
         .await;
         // It waits for the disk, which a worker thread must not.
         let _written = tokio::task::spawn_blocking(move || recorder.finish()).await;
+        if let Some(exporting) = exporting {
+            let _sent = tokio::time::timeout(LAST_TRACES, exporting).await;
+        }
         files.abort();
         certificate.abort();
         admin_task.abort();

@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use super::experiment::{experiment, live, token};
 use super::reader::Reader;
+use super::telemetry::telemetry;
 use crate::chat::{Dialect, Paths};
 use crate::document::Problem;
 use crate::inject::{Budget, Tokenizer};
@@ -19,6 +20,7 @@ use crate::proxy::{ProxySettings, RouteSettings};
 use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
 use crate::server::{ConnectionSettings, TlsSettings};
 use crate::snapshot::{Experiment, PlannerSettings, SnapshotSettings, WatchMode};
+use crate::telemetry::TelemetrySettings;
 use crate::upstream::{Address, UpstreamSettings};
 
 /// Paths that may be reached with the operator's key unless the configuration says otherwise: those that
@@ -95,6 +97,8 @@ pub struct Settings {
     pub experiment: Experiment,
     /// Receipts and counts.
     pub live: LiveSettings,
+    /// Where traces go; `None`: nowhere.
+    pub telemetry: Option<TelemetrySettings>,
     /// Token budgets.
     pub budget: Budget,
     /// How logs are written.
@@ -188,6 +192,7 @@ fn resolve(reader: &mut Reader) -> Settings {
         retrieval_queue: count(reader, "retrieval.queue", 64, 1..=100_000),
         experiment,
         live: live(reader),
+        telemetry: telemetry(reader),
         budget: budget(reader),
         log_format: reader.choice(
             "log.format",

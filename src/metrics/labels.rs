@@ -15,6 +15,9 @@ macro_rules! label {
         }
 
         impl $name {
+            /// Every value.
+            pub const ALL: &[$name] = &[$($name::$variant),+];
+
             /// The value in metrics and logs.
             pub fn as_str(self) -> &'static str {
                 match self {

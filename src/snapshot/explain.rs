@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::planner::{Planner, reason};
+use super::planner::Planner;
+use super::reading::reason;
 use super::scope::BrandChoice;
 use super::treatment::Treatment;
 use super::turns::TurnInput;

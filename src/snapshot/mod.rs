@@ -7,6 +7,7 @@ mod explain;
 mod explain_json;
 mod memory;
 mod planner;
+mod reading;
 mod reload;
 mod scope;
 mod treatment;

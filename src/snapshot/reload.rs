@@ -92,8 +92,8 @@ impl Reloader {
         settings: PlannerSettings,
         experiment: Experiment,
     ) -> Planner {
-        let kitchen = Kitchen { embedder, search, budget };
         let metrics = Arc::clone(&self.metrics);
+        let kitchen = Kitchen { embedder, search, budget, metrics: Arc::clone(&metrics) };
         Planner::new(Arc::clone(&self.snapshots), kitchen, pool, settings, experiment, metrics)
     }
 

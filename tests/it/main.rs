@@ -38,5 +38,6 @@ mod statistics;
 mod support;
 mod tidy;
 mod tls;
+mod traces;
 mod vector_store;
 mod wire;
