@@ -8,17 +8,23 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::admin;
 use crate::config::Settings;
+use crate::console::{self, Console};
 use crate::document::Problem;
 use crate::live::Recorder;
 use crate::metrics::{Gauges, Metrics};
-use crate::proxy::stack;
+use crate::proxy::{Tunnels, stack};
 use crate::retrieval::{Embedder, ModelSource, OpenError, Pool};
 use crate::server::{CertificateError, Drained, Tls, serve};
 use crate::snapshot::{Builder, Planner, Reloader, watch as watch_files};
+use crate::telemetry::{Exporter, TelemetryError};
 use crate::upstream::{TlsError, Upstream};
+
+/// How long the last traces may take to be sent.
+const LAST_TRACES: Duration = Duration::from_secs(2);
 
 /// Why the proxy did not start.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +44,9 @@ pub enum StartError {
     /// The certificate for clients.
     #[error("clients cannot be served over TLS")]
     Certificate(#[from] CertificateError),
+    /// Traces cannot be sent.
+    #[error("traces cannot be sent")]
+    Telemetry(#[from] TelemetryError),
     /// Receipts have no thread.
     #[error("the thread of receipts cannot be started")]
     Receipts(#[source] io::Error),
@@ -118,6 +127,9 @@ pub struct Bound {
     upstream: Upstream,
     tls: Option<Tls>,
     recorder: Recorder,
+    /// Sends traces until the recorder is gone.
+    exporting: Option<JoinHandle<()>>,
+    console: Option<Console>,
     listener: TcpListener,
     admin: TcpListener,
 }
@@ -135,11 +147,33 @@ pub struct Addresses {
 pub async fn bind(settings: Settings, core: Core) -> Result<Bound, StartError> {
     let upstream = Upstream::new(settings.upstream.clone().ok_or(StartError::NoUpstream)?)?;
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
-    let recorder = Recorder::start(settings.live.clone(), Arc::clone(&core.metrics));
+    let (exporter, exporting) = match settings.telemetry.clone() {
+        Some(telemetry) => {
+            let (exporter, task) = Exporter::start(telemetry, Arc::clone(&core.metrics))?;
+            (Some(exporter), Some(task))
+        }
+        None => (None, None),
+    };
+    let recorder = Recorder::start(settings.live.clone(), Arc::clone(&core.metrics), exporter);
     let recorder = recorder.map_err(StartError::Receipts)?;
+    let console = if settings.console { Some(console(&settings, &core)?) } else { None };
     let listener = listen(settings.listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    Ok(Bound { core, settings, upstream, tls, recorder, listener, admin })
+    Ok(Bound { core, settings, upstream, tls, recorder, exporting, console, listener, admin })
+}
+
+/// The console, with a pool of its own towards the upstream.
+fn console(settings: &Settings, core: &Core) -> Result<Console, StartError> {
+    Ok(Console::new(console::Parts {
+        planner: Arc::clone(&core.planner),
+        reloader: Arc::clone(&core.reloader),
+        metrics: Arc::clone(&core.metrics),
+        upstream: settings.upstream.clone().map(Upstream::new).transpose()?,
+        reports: settings.console_reports.clone(),
+        store: settings.live.store.clone(),
+        model: core.model.clone(),
+        signs_in: settings.admin_token.is_some(),
+    }))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -161,6 +195,11 @@ impl Bound {
         self.tls.is_some()
     }
 
+    /// Whether operators have a console.
+    pub fn has_console(&self) -> bool {
+        self.console.is_some()
+    }
+
     /// The loaded core.
     pub fn core(&self) -> &Core {
         &self.core
@@ -168,12 +207,18 @@ impl Bound {
 
     /// Serves until `shutdown` is done, then lets running requests end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Drained {
-        let Bound { core, settings, upstream, tls, recorder, listener, admin } = self;
+        let Bound { core, settings, upstream, tls, recorder, exporting, console, listener, admin } = self;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(async move {
             shutdown.await;
             stop.send_replace(true);
         });
+        let stopping = stopped.clone();
+        let stopped_at = tokio::spawn(async move {
+            until_set(stopping).await;
+            Instant::now()
+        });
+        let tunnels = Tunnels::new(Arc::clone(&core.metrics));
         let files = tokio::spawn(watch_files(Arc::clone(&core.reloader), settings.watch));
         let following = tls.clone();
         let certificate = tokio::spawn(async move {
@@ -187,8 +232,14 @@ impl Bound {
             Arc::clone(&core.planner),
             Arc::clone(&core.metrics),
             recorder.clone(),
+            tunnels.clone(),
         );
-        let operators = admin::router(Arc::clone(&core.planner), Arc::clone(&core.metrics));
+        let operators = admin::router(
+            Arc::clone(&core.planner),
+            Arc::clone(&core.metrics),
+            settings.admin_token,
+            console,
+        );
         // Health and metrics stay reachable while running requests end.
         let admin_gauges = Gauges::default();
         let admin_task = tokio::spawn(serve(
@@ -210,12 +261,18 @@ impl Bound {
             settings.drain,
         )
         .await;
+        // No connection can become a tunnel any more; those that there are get what is left of the time.
+        let deadline = stopped_at.await.map_or_else(|_| Instant::now(), |at| at + settings.drain);
+        let tunnels_cut = tunnels.drain(deadline.into()).await;
         // It waits for the disk, which a worker thread must not.
         let _written = tokio::task::spawn_blocking(move || recorder.finish()).await;
+        if let Some(exporting) = exporting {
+            let _sent = tokio::time::timeout(LAST_TRACES, exporting).await;
+        }
         files.abort();
         certificate.abort();
         admin_task.abort();
-        drained
+        Drained { cut: drained.cut + tunnels_cut }
     }
 }
 

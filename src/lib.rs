@@ -22,11 +22,13 @@ pub mod statistics;
 
 pub mod tap;
 
-pub mod live;
-
 pub mod keys;
 
 pub mod upstream;
+
+pub mod telemetry;
+
+pub mod live;
 
 pub mod measure;
 
@@ -35,6 +37,8 @@ pub mod server;
 pub mod proxy;
 
 pub mod config;
+
+pub mod console;
 
 pub mod admin;
 

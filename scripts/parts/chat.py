@@ -30,14 +30,14 @@ class Endpoint:
     model: str
     key: str | None = None
 
-    def ask(self, question: str, max_tokens: int) -> Answer:
+    def ask(self, question: str, max_tokens: int, headers: dict[str, str] | None = None) -> Answer:
         """Asks at temperature 0 and reads the stream to its end."""
         options = {"max_tokens": max_tokens, "temperature": 0}
         while True:
             body = {"model": self.model, "messages": [{"role": "user", "content": question}], "stream": True}
-            status, headers, content = self._post(body | options)
+            status, received, content = self._post(body | options, headers or {})
             if status == 200:
-                return Answer(content, headers)
+                return Answer(content, received)
             refused = next((name for name in options if status == 400 and name in content), None)
             if refused is None:
                 raise ChatError(f"{self.base_url} answered {status}: {content[:500]}")
@@ -46,7 +46,7 @@ class Endpoint:
             if refused == "max_tokens" and "max_completion_tokens" in content:
                 options["max_completion_tokens"] = value
 
-    def _post(self, body: dict) -> tuple[int, dict[str, str], str]:
+    def _post(self, body: dict, headers: dict[str, str]) -> tuple[int, dict[str, str], str]:
         """Status, headers, and the answer's text or, where it is an error, the body."""
         address = urlsplit(self.base_url)
         # A connection for each request: some servers close it after a stream.
@@ -55,7 +55,7 @@ class Endpoint:
             connection = http.client.HTTPSConnection(address.netloc, timeout=SECONDS_OF_SILENCE, context=context)
         else:
             connection = http.client.HTTPConnection(address.netloc, timeout=SECONDS_OF_SILENCE)
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json"} | headers
         if self.key:
             headers["authorization"] = f"Bearer {self.key}"
         try:

@@ -2,6 +2,8 @@
 
     scripts/demo                 setup, release build, a small local model, the proxy, five questions
     scripts/demo --serve         the same, then everything is left running until Ctrl-C
+    scripts/demo --traffic       the same, then conversations of which half are held out, until the live counts prove
+                                 the lift, ten minutes at most
     scripts/demo --short         two questions and short answers; exit code 1 where foreword made no difference
     scripts/demo --bin PATH      this foreword (also: FOREWORD_BIN) instead of a release build
 
@@ -15,6 +17,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ from pathlib import Path
 
 import foreword_server
 import processes
+import traffic
 from chat import Answer, ChatError, Endpoint
 from mentions import Names, Page
 
@@ -41,6 +45,8 @@ OFF_TOPIC = "What is the capital of France?"
 ANSWER_TOKENS = 96
 SHORT_QUESTIONS, SHORT_ANSWER_TOKENS = 2, 48
 OFF_TOPIC_TOKENS = 16
+STORE = ROOT / ".foreword/demo/live.sqlite"
+TRAFFIC_MINUTES = 10
 
 
 @dataclass
@@ -86,6 +92,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--short", action="store_true", help="two questions; fail where foreword made no difference")
     parser.add_argument("--serve", action="store_true", help="leave everything running until Ctrl-C")
+    parser.add_argument("--traffic", action="store_true", help="prove the lift on live conversations")
     parser.add_argument("--bin", metavar="PATH", type=Path, help="the foreword to use instead of a release build")
     options = parser.parse_args(arguments)
     if "UPSTREAM" in os.environ and not os.environ.get("MODEL"):
@@ -148,6 +155,27 @@ def verdict(tally: Tally, off_topic: Answer) -> list[str]:
     return problems
 
 
+def experiment() -> dict[str, str]:
+    """Half of the conversations are held out, and counted from nothing."""
+    for leftover in STORE.parent.glob(f"{STORE.name}*"):
+        leftover.unlink()
+    return {
+        "FOREWORD_EXPERIMENT__HOLDOUT": "0.5",
+        "FOREWORD_LIVE__STORE": str(STORE),
+        # The model takes the processor that retrieval would need.
+        "FOREWORD_RETRIEVAL__DEADLINE": "2s",
+    }
+
+
+def live_lift(binary: Path, proxied: Endpoint) -> list[str]:
+    """Sends conversations, prints what `foreword report` says; what is wrong with it."""
+    print("\nConversations, of which half are held out:", flush=True)
+    is_proven = traffic.run(proxied, binary, STORE, TRAFFIC_MINUTES)
+    command = [str(binary), "report", "--store", str(STORE), "--since", "2d"]
+    print(f"\n$ foreword report --since 2d\n{subprocess.run(command, capture_output=True, text=True).stdout}", flush=True)
+    return [] if is_proven else [f"the lift was not proven within {TRAFFIC_MINUTES} minutes"]
+
+
 def keep_serving(children: processes.Children, server: foreword_server.ForewordServer, direct: Endpoint) -> None:
     """Says how to use what is running, shows foreword's log, and waits for Ctrl-C."""
     address, model = server.base_url, direct.model
@@ -197,18 +225,22 @@ def main(arguments: list[str]) -> int:
 
     with processes.Children() as children:
         direct = start_model(children)
-        server = foreword_server.start(children, binary, direct.base_url)
+        server = foreword_server.start(children, binary, direct.base_url, experiment() if options.traffic else {})
         proxied = Endpoint(server.base_url, direct.model, direct.key)
         print(f"{direct.model} at {direct.base_url}, foreword in front of it at {server.base_url}")
         comparisons = compare(questions, direct, proxied, tokens, page)
         off_topic = proxied.ask(OFF_TOPIC, OFF_TOPIC_TOKENS)
+        problems = []
         tally = Tally.of(comparisons, names)
         print(f"\nMentions of {names.described}:\n{tally}")
         print(f"  off topic          \"{OFF_TOPIC}\": {decision_of(off_topic)}")
         print(f"  {time.monotonic() - started:.0f} seconds in all", flush=True)
+        if options.traffic:
+            problems.extend(live_lift(binary, proxied))
         if options.serve:
             keep_serving(children, server, direct)
-    problems = verdict(tally, off_topic) if options.short else []
+    if options.short:
+        problems.extend(verdict(tally, off_topic))
     for problem in problems:
         print(f"demo: {problem}", file=sys.stderr)
     return 1 if problems else 0

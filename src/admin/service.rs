@@ -1,71 +1,115 @@
-//! `/healthz`, `/readyz`, `/metrics`.
+//! `/healthz`, `/readyz`, `/metrics`, and the console.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
-use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_TYPE, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::Service;
 
-use super::guard::is_local;
+use super::guard::{is_local, is_own};
+use super::session::Sessions;
+use crate::console::{Body, Console, Reply, is_console, read_form, sign_in_page};
 use crate::metrics::Metrics;
 use crate::snapshot::Planner;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const SIGN_IN: &str = "/console/sign-in";
+const SIGN_OUT: &str = "/console/sign-out";
+const NO_CONSOLE: &str =
+    "the console is off: set admin.console = true in foreword.toml, or FOREWORD_ADMIN__CONSOLE=true\n";
 
 /// Answers operators.
 #[derive(Clone)]
 pub struct Admin {
     planner: Arc<Planner>,
     metrics: Arc<Metrics>,
+    sessions: Option<Sessions>,
+    console: Option<Arc<Console>>,
 }
 
-/// The service of the admin listener.
-pub fn router(planner: Arc<Planner>, metrics: Arc<Metrics>) -> Admin {
-    Admin { planner, metrics }
+/// The service of the admin listener. `token` is the hash of what operators must show; without, requests of this
+/// machine are answered.
+pub fn router(
+    planner: Arc<Planner>,
+    metrics: Arc<Metrics>,
+    token: Option<blake3::Hash>,
+    console: Option<Console>,
+) -> Admin {
+    Admin { planner, metrics, sessions: token.map(Sessions::new), console: console.map(Arc::new) }
 }
 
 impl Service<Request<Incoming>> for Admin {
-    type Response = Response<Full<Bytes>>;
+    type Response = Reply;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        ready(Ok(self.answer(&request)))
+        let admin = self.clone();
+        Box::pin(async move { Ok(admin.answer(request).await) })
     }
 }
 
 impl Admin {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        if !is_local(request.uri(), request.headers()) {
+    async fn answer(&self, request: Request<Incoming>) -> Reply {
+        let (uri, headers) = (request.uri(), request.headers());
+        // The token says who asks; without one, only what names this machine is surely of it.
+        if self.sessions.is_none() && !is_local(uri, headers) {
             return text(StatusCode::FORBIDDEN, "only requests of this machine are answered\n");
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        if !reads && !is_own(uri, headers) {
+            return text(StatusCode::FORBIDDEN, "only pages of this listener may send this\n");
+        }
+        let admitted = self.sessions.is_none_or(|sessions| sessions.admits(headers));
+        let path = uri.path();
+        match (&self.console, self.sessions) {
+            (Some(console), _) if is_console(path) && admitted && !is_door(path) => {
+                return match Console::file(&request) {
+                    Some(file) => file,
+                    None => console.answer(request).await,
+                };
+            }
+            (Some(_), Some(sessions)) if is_console(path) => return door(sessions, request).await,
+            (Some(_), None) if is_door(path) => return go_to("/console/"),
+            (None, _) if is_console(path) => return text(StatusCode::NOT_FOUND, NO_CONSOLE),
+            _ => {}
+        }
+        if !reads {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        match request.uri().path() {
-            "/healthz" | "/readyz" => self.health(),
+        self.read(path, admitted)
+    }
+
+    fn read(&self, path: &str, admitted: bool) -> Reply {
+        match path {
+            "/healthz" | "/readyz" => self.health(admitted),
+            _ if !admitted => unauthorized(),
             "/metrics" => match self.metrics.render() {
                 Ok(metrics) => answer(StatusCode::OK, OPEN_METRICS, metrics),
                 Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
             },
-            _ => text(StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n"),
+            _ => text(StatusCode::NOT_FOUND, "there are /healthz, /readyz, /metrics and /console/\n"),
         }
     }
 
-    /// Without a snapshot the process does not get as far as listening, so to answer is to be ready.
-    fn health(&self) -> Response<Full<Bytes>> {
+    /// Without a snapshot the process does not get as far as listening, so to answer is to be ready. Who shows no
+    /// token learns only that.
+    fn health(&self, admitted: bool) -> Reply {
+        if !admitted {
+            return answer(StatusCode::OK, "application/json", "{\"status\":\"ok\"}\n".to_owned());
+        }
         let snapshot = self.planner.snapshot();
         let brands: Vec<_> = snapshot
             .brands
@@ -87,12 +131,57 @@ impl Admin {
     }
 }
 
-fn text(status: StatusCode, line: &'static str) -> Response<Full<Bytes>> {
+fn is_door(path: &str) -> bool {
+    matches!(path, SIGN_IN | SIGN_OUT)
+}
+
+/// The console to somebody who has not signed in, or who comes and goes.
+async fn door(sessions: Sessions, request: Request<Incoming>) -> Reply {
+    if let Some(file) = Console::file(&request) {
+        return file;
+    }
+    match (request.method(), request.uri().path()) {
+        (&Method::POST, SIGN_IN) => {
+            let form = read_form(request.into_body()).await.unwrap_or_default();
+            if !sessions.is_token(form.text("token")) {
+                tracing::warn!("a wrong admin token was given to the console");
+                return sign_in_page(true);
+            }
+            with_cookie(go_to("/console/"), sessions.begin(SystemTime::now()))
+        }
+        (&Method::POST, SIGN_OUT) => with_cookie(go_to(SIGN_IN), Sessions::end()),
+        (_, SIGN_IN) => sign_in_page(false),
+        (&Method::GET | &Method::HEAD, _) => go_to(SIGN_IN),
+        _ => unauthorized(),
+    }
+}
+
+fn with_cookie(mut reply: Reply, cookie: Option<HeaderValue>) -> Reply {
+    if let Some(cookie) = cookie {
+        reply.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    reply
+}
+
+fn go_to(path: &'static str) -> Reply {
+    let mut reply = text(StatusCode::SEE_OTHER, "");
+    reply.headers_mut().insert(LOCATION, HeaderValue::from_static(path));
+    reply
+}
+
+fn unauthorized() -> Reply {
+    let mut reply =
+        text(StatusCode::UNAUTHORIZED, "this wants the admin token: Authorization: Bearer TOKEN\n");
+    reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    reply
+}
+
+fn text(status: StatusCode, line: &'static str) -> Reply {
     answer(status, "text/plain; charset=utf-8", line.to_owned())
 }
 
-fn answer(status: StatusCode, media: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn answer(status: StatusCode, media: &'static str, body: String) -> Reply {
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
     response

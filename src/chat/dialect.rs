@@ -1,7 +1,7 @@
 //! The request shapes that injection knows. Everything in which they differ is answered here, or by the
 //! reader that is named here; nothing else asks which of them it has.
 
-use super::conversation::Unreadable;
+use super::conversation::{Conversation, Unreadable};
 use super::json::{Cursor, Malformed};
 use super::message::{Role, read_messages};
 use super::prompt::read_prompts;
@@ -29,6 +29,12 @@ pub(super) struct Listed {
 impl Dialect {
     /// Every dialect, in the order in which they are tried on a body of unknown shape.
     pub const ALL: [Dialect; 3] = [Dialect::ChatCompletions, Dialect::Responses, Dialect::Completions];
+
+    /// The dialect that finds messages in a body; the first where none does.
+    pub fn of_body(body: &[u8]) -> Dialect {
+        let finds = |dialect: &Dialect| Conversation::read(body, *dialect).is_ok();
+        Dialect::ALL.into_iter().find(finds).unwrap_or(Dialect::ChatCompletions)
+    }
 
     /// How the paths of this dialect end, whatever stands before: base paths of providers differ.
     pub fn path_end(self) -> &'static str {

@@ -8,10 +8,9 @@ use similar::{ChangeTag, TextDiff};
 
 use super::Exit;
 use super::arguments::{Common, Explain};
-use super::explain_json::document;
 use super::print::{err, failure, not_started, out, problems};
 use crate::app::core;
-use crate::chat::{Conversation, Dialect, quote_string};
+use crate::chat::{Dialect, quote_string};
 use crate::config::load;
 use crate::document::Severity;
 use crate::inject::{Decision, TurnOutcome};
@@ -44,9 +43,9 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
         }
     };
     let brand = explain.brand.clone().map_or(BrandChoice::Default, BrandChoice::Named);
-    match core.planner.explain(&body, dialect_of(&body), &brand, &treatment) {
+    match core.planner.explain(&body, Dialect::of_body(&body), &brand, &treatment) {
         Ok(explanation) if explain.json => {
-            out(&format!("{:#}\n", document(&explanation, explain.candidates)));
+            out(&format!("{:#}\n", explanation.document(explain.candidates)));
             Exit::Success
         }
         Ok(explanation) => {
@@ -61,12 +60,6 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
             Exit::Runtime
         }
     }
-}
-
-/// The dialect that finds messages in a body.
-fn dialect_of(body: &[u8]) -> Dialect {
-    let finds = |dialect: &Dialect| Conversation::read(body, *dialect).is_ok();
-    Dialect::ALL.into_iter().find(finds).unwrap_or(Dialect::ChatCompletions)
 }
 
 fn request_body(explain: &Explain) -> std::io::Result<Vec<u8>> {

@@ -4,7 +4,6 @@ mod arguments;
 mod check;
 mod evaluate;
 mod explain;
-mod explain_json;
 mod init;
 mod key;
 mod log;

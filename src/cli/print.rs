@@ -64,7 +64,7 @@ pub(super) fn not_started(error: &StartError) -> Exit {
             err("  for instance: foreword serve --upstream http://127.0.0.1:11434/v1\n");
             Exit::BadInput
         }
-        StartError::Model(_) | StartError::Tls(_) | StartError::Certificate(_) => {
+        StartError::Model(_) | StartError::Telemetry(_) | StartError::Tls(_) | StartError::Certificate(_) => {
             failure(error);
             Exit::BadInput
         }

@@ -131,6 +131,7 @@ fn banner(bound: &Bound, upstream: &str) -> String {
          \x20 listening on {scheme}://{proxy}\n\
          \x20 forwarding to {upstream}\n\
          \x20 admin on http://{admin} (/healthz, /readyz, /metrics)\n\
+         \x20 console: {console}\n\
          \x20 brands: {brands}\n\
          \x20 recipe: {recipe} (of {recipes})\n\
          \x20 embedding model: {model}\n\
@@ -140,6 +141,11 @@ fn banner(bound: &Bound, upstream: &str) -> String {
          \x20   -d '{{\"model\":\"NAME\",\"messages\":[{{\"role\":\"user\",\"content\":\"Your question\"}}]}}'\n\
          Stop with Ctrl-C.\n",
         version = env!("CARGO_PKG_VERSION"),
+        console = if bound.has_console() {
+            format!("http://{admin}/console/")
+        } else {
+            "off (admin.console = true turns it on)".to_owned()
+        },
         brands = brands.join(", "),
         recipe = snapshot.recipe.name,
         recipes = recipes.join(", "),

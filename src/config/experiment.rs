@@ -7,9 +7,9 @@ use crate::snapshot::{Experiment, LiveArm, Treatment, TreatmentError};
 /// Characters of the shortest token: one that can be guessed is none.
 const SHORTEST_TOKEN: usize = 16;
 
-/// The token of experiments, from the environment variable that the configuration names.
-pub(super) fn experiment_token(reader: &mut Reader) -> Option<blake3::Hash> {
-    let variable = reader.text("measure.token_env")?;
+/// The hash of a token, from the environment variable that `key` names.
+pub(super) fn token(reader: &mut Reader, key: &'static str) -> Option<blake3::Hash> {
+    let variable = reader.text(key)?;
     match std::env::var(&variable).ok().filter(|token| token.len() >= SHORTEST_TOKEN) {
         Some(token) => Some(blake3::hash(token.as_bytes())),
         None => {
@@ -17,7 +17,7 @@ pub(super) fn experiment_token(reader: &mut Reader) -> Option<blake3::Hash> {
                 "names the environment variable {variable}, which is not set or shorter than {SHORTEST_TOKEN} \
                  characters: set it to a long random text, or take the key out"
             );
-            reader.problem("measure.token_env", &remedy);
+            reader.problem(key, &remedy);
             None
         }
     }

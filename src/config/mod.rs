@@ -4,6 +4,7 @@ mod experiment;
 mod keys;
 mod reader;
 mod settings;
+mod telemetry;
 
 pub use keys::KEYS;
 pub use settings::{LogFormat, Overrides, Settings, load};

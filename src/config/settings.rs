@@ -1,14 +1,15 @@
 //! The settings of a process: what is true after file, environment and flags were read.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::experiment::{experiment, experiment_token, live};
+use super::experiment::{experiment, live, token};
 use super::reader::Reader;
+use super::telemetry::telemetry;
 use crate::chat::{Dialect, Paths};
 use crate::document::Problem;
 use crate::inject::{Budget, Tokenizer};
@@ -19,6 +20,7 @@ use crate::proxy::{ProxySettings, RouteSettings};
 use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
 use crate::server::{ConnectionSettings, TlsSettings};
 use crate::snapshot::{Experiment, PlannerSettings, SnapshotSettings, WatchMode};
+use crate::telemetry::TelemetrySettings;
 use crate::upstream::{Address, UpstreamSettings};
 
 /// Paths that may be reached with the operator's key unless the configuration says otherwise: those that
@@ -59,6 +61,12 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where operators are.
     pub admin_listen: SocketAddr,
+    /// The hash of the token that operators show, where one is configured.
+    pub admin_token: Option<blake3::Hash>,
+    /// Whether the console is served to operators.
+    pub console: bool,
+    /// The folder of the reports that the console lists.
+    pub console_reports: Option<PathBuf>,
     /// TLS towards clients.
     pub tls: Option<TlsSettings>,
     /// Worker threads.
@@ -89,6 +97,8 @@ pub struct Settings {
     pub experiment: Experiment,
     /// Receipts and counts.
     pub live: LiveSettings,
+    /// Where traces go; `None`: nowhere.
+    pub telemetry: Option<TelemetrySettings>,
     /// Token budgets.
     pub budget: Budget,
     /// How logs are written.
@@ -129,9 +139,13 @@ fn resolve(reader: &mut Reader) -> Settings {
     let experiment = experiment(reader);
     let listen = listen(reader, keys.is_some());
     let snapshot = snapshot(reader);
+    let admin_token = token(reader, "admin.token_env");
     Settings {
         listen,
-        admin_listen: admin_listen(reader),
+        admin_listen: admin_listen(reader, admin_token.is_some()),
+        admin_token,
+        console: reader.flag("admin.console", false),
+        console_reports: reader.text("console.reports").map(|_| reader.path("console.reports", "")),
         tls: tls(reader),
         workers: count(reader, "server.workers", available_workers(), 1..=256),
         drain: reader.duration("server.drain_timeout", Duration::from_secs(30)),
@@ -151,7 +165,7 @@ fn resolve(reader: &mut Reader) -> Settings {
                 brand_header: reader.flag("knowledge.brand_header", false),
                 allowed_paths: allowed_paths(reader, operator_key),
                 paths: paths(reader),
-                experiment_token: experiment_token(reader),
+                experiment_token: token(reader, "measure.token_env"),
                 conversation_header: experiment.header.clone(),
             },
         },
@@ -178,6 +192,7 @@ fn resolve(reader: &mut Reader) -> Settings {
         retrieval_queue: count(reader, "retrieval.queue", 64, 1..=100_000),
         experiment,
         live: live(reader),
+        telemetry: telemetry(reader),
         budget: budget(reader),
         log_format: reader.choice(
             "log.format",
@@ -232,12 +247,15 @@ fn listen(reader: &mut Reader, has_keys: bool) -> SocketAddr {
     address
 }
 
-fn admin_listen(reader: &mut Reader) -> SocketAddr {
+fn admin_listen(reader: &mut Reader, has_token: bool) -> SocketAddr {
     let address: SocketAddr =
         reader.parsed("admin.listen", ([127, 0, 0, 1], 8081).into(), "an address such as 127.0.0.1:8081");
-    if !address.ip().is_loopback() {
-        reader
-            .problem("admin.listen", "must be a loopback address: the admin listener has no authentication");
+    if !address.ip().is_loopback() && !has_token {
+        reader.problem(
+            "admin.listen",
+            "is reachable from other machines, and everybody may look: make a token and name it with admin.token_env, or listen on \
+             127.0.0.1",
+        );
     }
     address
 }

@@ -154,6 +154,7 @@ fn view(item: &Item, brand: &str) -> Value {
         text => item.text(),
         question => item.title(),
         answer => item.text(),
+        language => item.language.as_deref().map_or("", |tag| tag.split(['-', '_']).next().unwrap_or_default()),
         source => item.source.as_deref().unwrap_or_default(),
         tags => list(&item.tags),
     }

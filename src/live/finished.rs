@@ -6,10 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::spans::Timing;
 use crate::inject::{Decision, Placed};
 use crate::mentions::Lexicon;
 use crate::snapshot::{Observed, Snapshot};
 use crate::tap::Reading;
+use crate::telemetry::TraceContext;
 
 /// A chat request that has ended.
 #[derive(Debug)]
@@ -28,6 +30,10 @@ pub struct Finished {
     pub status: u16,
     /// How the answer ended.
     pub ending: &'static str,
+    /// The trace that it belongs to, where traces are kept.
+    pub trace: Option<TraceContext>,
+    /// Where the time went.
+    pub timing: Timing,
     /// Time that the decision took.
     pub planning: Duration,
     /// Time to the head of the upstream's answer.

@@ -8,6 +8,7 @@ mod finished;
 mod receipt;
 mod recorder;
 mod report;
+mod spans;
 mod store;
 
 pub use audit::AuditLog;
@@ -15,4 +16,5 @@ pub use finished::{Finished, Spoken};
 pub use receipt::{Mentioned, Receipt, ReceiptItem};
 pub use recorder::{LiveSettings, Recorder};
 pub use report::{Arm, Bounded, DayRate, Decided, HalfCheck, LiveReport, Named, live_report};
+pub use spans::Timing;
 pub use store::{Filter, Page, Store, StoreError, Totals};

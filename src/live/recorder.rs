@@ -6,14 +6,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use http::HeaderMap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::audit::AuditLog;
 use super::finished::Finished;
 use super::receipt::Receipt;
+use super::spans::spans;
 use super::store::Store;
 use crate::metrics::{LiveLoss, Metrics};
+use crate::telemetry::{Exporter, TraceContext};
 
 /// Ended requests that may wait for the thread.
 const QUEUE: usize = 4_096;
@@ -45,17 +48,25 @@ pub struct Recorder {
     sender: Arc<Mutex<Option<SyncSender<Finished>>>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     metrics: Arc<Metrics>,
+    /// Share of traces that begin here which are recorded; `None` where no traces are kept.
+    trace_share: Option<f64>,
 }
 
 impl Recorder {
     /// Starts the thread. Without a store and an audit log it counts into `metrics` alone.
-    pub fn start(settings: LiveSettings, metrics: Arc<Metrics>) -> std::io::Result<Recorder> {
+    pub fn start(
+        settings: LiveSettings,
+        metrics: Arc<Metrics>,
+        exporter: Option<Exporter>,
+    ) -> std::io::Result<Recorder> {
+        let trace_share = exporter.as_ref().map(Exporter::share);
         let (sender, receiver) = sync_channel(QUEUE);
         let keeper = Keeper {
             audit: settings.audit_log.clone().map(File::new),
             store: settings.store.clone().map(File::new),
             settings,
             metrics: Arc::clone(&metrics),
+            exporter,
             next_forget: Instant::now(),
         };
         let thread = std::thread::Builder::new()
@@ -65,7 +76,15 @@ impl Recorder {
             sender: Arc::new(Mutex::new(Some(sender))),
             thread: Arc::new(Mutex::new(Some(thread))),
             metrics,
+            trace_share,
         })
+    }
+
+    /// The trace of a request, where traces are kept; the upstream is told of it.
+    pub fn trace(&self, headers: &mut HeaderMap) -> Option<TraceContext> {
+        let context = TraceContext::of(headers, self.trace_share?);
+        context.hand_on(headers);
+        Some(context)
     }
 
     /// Hands over a request that has ended. Never waits: where the thread is behind, the request is counted as lost.
@@ -143,6 +162,7 @@ struct Keeper {
     metrics: Arc<Metrics>,
     audit: Option<File<AuditLog>>,
     store: Option<File<Store>>,
+    exporter: Option<Exporter>,
     next_forget: Instant,
 }
 
@@ -159,6 +179,11 @@ impl Keeper {
     }
 
     fn judge(&self, finished: Finished) -> Receipt {
+        if let (Some(exporter), Some(trace)) = (&self.exporter, &finished.trace)
+            && trace.is_sampled
+        {
+            exporter.export(spans(&finished, trace));
+        }
         let receipt = Receipt::of(finished);
         if !receipt.arm.is_empty() {
             let mentioned = receipt.mentioned.as_ref().map(|mentioned| mentioned.brand);

@@ -15,6 +15,9 @@ macro_rules! label {
         }
 
         impl $name {
+            /// Every value.
+            pub const ALL: &[$name] = &[$($name::$variant),+];
+
             /// The value in metrics and logs.
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -78,6 +81,20 @@ label! {
         Nothing = "nothing",
         /// The answer has a form that it cannot be put into: compressed, signed, or events of Responses.
         Impossible = "impossible",
+    }
+}
+
+label! {
+    /// How a tunnel ended.
+    TunnelEnd {
+        /// Both sides had said all.
+        Closed = "closed",
+        /// One side broke off.
+        Broken = "broken",
+        /// Neither side said anything for too long.
+        Silent = "silent",
+        /// The process ended.
+        Shutdown = "shutdown",
     }
 }
 

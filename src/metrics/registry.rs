@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route};
+use super::labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route, TunnelEnd};
 
 /// Upper bounds in seconds, from 100 microseconds to 10 seconds.
 const FAST: [f64; 10] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
@@ -58,6 +58,11 @@ struct DisclosureLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TunnelLabels {
+    ending: TunnelEnd,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LossLabels {
     cause: LiveLoss,
 }
@@ -78,14 +83,19 @@ pub struct Metrics {
     answers: Family<AnswerLabels, Counter>,
     receipts_lost: Family<LossLabels, Counter>,
     disclosures: Family<DisclosureLabels, Counter>,
+    tunnels: Family<TunnelLabels, Counter>,
     items: Counter,
     tokens_added: Counter,
     upstream_tokens: Counter,
+    spans_lost: Counter,
     upstream_cached_tokens: Counter,
     plan_hits: Counter,
     plan_misses: Counter,
     plan_seconds: Histogram,
     first_byte_seconds: Histogram,
+    answer_seconds: Histogram,
+    embedding_seconds: Histogram,
+    search_seconds: Histogram,
     /// Values that go up and down.
     pub gauges: Gauges,
 }
@@ -97,6 +107,8 @@ pub struct Gauges {
     pub in_flight: Gauge,
     /// Open client connections.
     pub connections: Gauge,
+    /// Open tunnels: connections that have become WebSockets.
+    pub tunnels: Gauge,
     /// Items in the served snapshot.
     pub snapshot_items: Gauge,
     /// When the served snapshot was built, in seconds since 1970.
@@ -116,20 +128,42 @@ impl Metrics {
             answers: Family::default(),
             receipts_lost: Family::default(),
             disclosures: Family::default(),
+            tunnels: Family::default(),
             items: Counter::default(),
             tokens_added: Counter::default(),
             upstream_tokens: Counter::default(),
+            spans_lost: Counter::default(),
             upstream_cached_tokens: Counter::default(),
             plan_hits: Counter::default(),
             plan_misses: Counter::default(),
             plan_seconds: Histogram::new(FAST),
             first_byte_seconds: Histogram::new(SLOW),
+            answer_seconds: Histogram::new(SLOW),
+            embedding_seconds: Histogram::new(FAST),
+            search_seconds: Histogram::new(FAST),
             gauges: Gauges::default(),
             registry: Registry::default(),
         };
+        metrics.begin_at_zero();
         metrics.register_counters(&mut registry);
         metrics.register_values(&mut registry);
         Metrics { registry, ..metrics }
+    }
+
+    /// Counters that alerts are made of are there before anything has happened.
+    fn begin_at_zero(&self) {
+        for &cause in PrefixBreak::ALL {
+            self.prefix_breaks.get_or_create(&CauseLabels { cause }).inc_by(0);
+        }
+        for &result in ReloadResult::ALL {
+            self.reloads.get_or_create(&ReloadLabels { result }).inc_by(0);
+        }
+        for &cause in LiveLoss::ALL {
+            self.receipts_lost.get_or_create(&LossLabels { cause }).inc_by(0);
+        }
+        for &result in Disclosing::ALL {
+            self.disclosures.get_or_create(&DisclosureLabels { result }).inc_by(0);
+        }
     }
 
     fn register_counters(&self, registry: &mut Registry) {
@@ -144,6 +178,7 @@ impl Metrics {
             "Prompt tokens that the upstream reported as cached",
             &self.upstream_cached_tokens,
         );
+        counter("spans_lost", "Spans that no collector took", &self.spans_lost);
         counter("plan_cache_hits", "Requests whose whole plan was known", &self.plan_hits);
         counter("plan_cache_misses", "Requests that needed retrieval", &self.plan_misses);
         registry.register("requests", "Requests by kind, status and ending", self.requests.clone());
@@ -157,6 +192,7 @@ impl Metrics {
         registry.register("reloads", "Reloads by result", self.reloads.clone());
         registry.register("answers", "Answers by arm, and whether they name the brand", self.answers.clone());
         registry.register("disclosures", "Disclosures by what became of them", self.disclosures.clone());
+        registry.register("tunnels", "Tunnels by how they ended", self.tunnels.clone());
         registry.register("receipts_lost", "Receipts that were not kept", self.receipts_lost.clone());
     }
 
@@ -171,12 +207,31 @@ impl Metrics {
         registry.register_with_unit(
             "upstream_first_byte_duration",
             "Time from the request to the upstream's response head",
-            seconds,
+            seconds.clone(),
             self.first_byte_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "chat_answer_duration",
+            "Time from a chat request to the end of its answer",
+            seconds.clone(),
+            self.answer_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "embedding_duration",
+            "Time to the vector of one query, remembered or computed",
+            seconds.clone(),
+            self.embedding_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "search_duration",
+            "Time for search, fusion and gate of one query",
+            seconds,
+            self.search_seconds.clone(),
         );
         let gauges = &self.gauges;
         registry.register("in_flight_requests", "Requests being answered", gauges.in_flight.clone());
         registry.register("open_connections", "Open client connections", gauges.connections.clone());
+        registry.register("open_tunnels", "Open WebSockets", gauges.tunnels.clone());
         registry.register("snapshot_items", "Items in the served snapshot", gauges.snapshot_items.clone());
         registry.register(
             "snapshot_timestamp",
@@ -247,6 +302,16 @@ impl Metrics {
         self.disclosures.get_or_create(&DisclosureLabels { result }).inc();
     }
 
+    /// Spans were not taken by a collector.
+    pub fn spans_lost(&self, count: u64) {
+        self.spans_lost.inc_by(count);
+    }
+
+    /// A tunnel ended.
+    pub fn tunnel_ended(&self, ending: TunnelEnd) {
+        self.tunnels.get_or_create(&TunnelLabels { ending }).inc();
+    }
+
     /// Receipts were not kept.
     pub fn receipts_lost(&self, cause: LiveLoss, count: u64) {
         self.receipts_lost.get_or_create(&LossLabels { cause }).inc_by(count);
@@ -255,6 +320,17 @@ impl Metrics {
     /// The upstream sent its response head.
     pub fn upstream_answered(&self, took: Duration) {
         self.first_byte_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A chat request's answer has ended.
+    pub fn chat_answered(&self, took: Duration) {
+        self.answer_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A query was looked up: time for its vector, and for all the rest.
+    pub fn looked_up(&self, embedding: Duration, search: Duration) {
+        self.embedding_seconds.observe(embedding.as_secs_f64());
+        self.search_seconds.observe(search.as_secs_f64());
     }
 
     /// The upstream reported its token usage.

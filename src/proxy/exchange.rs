@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::inject::{Decision, Placed};
 use crate::keys::Client;
-use crate::live::Spoken;
+use crate::live::{Spoken, Timing};
 use crate::metrics::Route;
+use crate::telemetry::TraceContext;
 
 /// What a request of an experiment got, which its response says in full.
 #[derive(Debug)]
@@ -45,6 +46,10 @@ pub struct Exchange {
     pub told: OnceLock<Told>,
     /// What was said and added, for the receipt.
     pub spoken: OnceLock<Spoken>,
+    /// The trace that the request belongs to.
+    pub trace: OnceLock<TraceContext>,
+    /// Where the time went.
+    pub timing: OnceLock<Timing>,
     /// Time that the decision took.
     pub planning: OnceLock<Duration>,
     /// Time from the request to the upstream's response head.
@@ -64,6 +69,8 @@ impl Exchange {
             decision: OnceLock::new(),
             told: OnceLock::new(),
             spoken: OnceLock::new(),
+            trace: OnceLock::new(),
+            timing: OnceLock::new(),
             planning: OnceLock::new(),
             first_byte: OnceLock::new(),
         }

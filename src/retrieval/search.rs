@@ -29,6 +29,8 @@ pub struct SearchSettings {
     pub min_score: f32,
     /// The same without vectors.
     pub min_lexical_score: f32,
+    /// What scores are held against in place of all calibration.
+    pub threshold: Option<f32>,
     /// A candidate passes with a score of at least this share of the threshold.
     pub item_share: f32,
     /// And of at least this share of the best one's.
@@ -48,6 +50,7 @@ impl Default for SearchSettings {
             false_injection_rate: 0.01,
             min_score: 0.35,
             min_lexical_score: 0.3,
+            threshold: None,
             item_share: 0.85,
             best_share: 0.6,
             named_share: 0.7,
@@ -208,7 +211,9 @@ impl<'a> Look<'a> {
 
     fn candidates(&self) -> Vec<Candidate> {
         let name_match = self.index.names.is_in(&self.query.text);
-        let threshold = self.index.calibration.threshold(self.foreign, self.vectors.is_some(), self.settings);
+        let calibrated =
+            self.index.calibration.threshold(self.foreign, self.vectors.is_some(), self.settings);
+        let threshold = self.settings.threshold.unwrap_or(calibrated);
         let share = if name_match { self.settings.named_share } else { self.settings.item_share };
         self.found()
             .into_iter()

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::document::Problem;
 use crate::inject::{Placement, Prepared, Recipe, TokenCounter, Tokenizer, load_recipes};
-use crate::knowledge::{Brand, Disclosure, Item, Limits, load};
+use crate::knowledge::{Brand, Disclosure, Item, Knowledge, Limits, load};
 use crate::mentions::Lexicon;
 use crate::retrieval::{Calibration, Embedder, Index, NameMatcher, SearchSettings, VectorStore};
 
@@ -54,7 +54,8 @@ pub struct ServedBrand {
 }
 
 impl ServedBrand {
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether no item may be told now.
+    pub fn is_empty(&self) -> bool {
         self.prepared.is_empty()
     }
 
@@ -66,6 +67,11 @@ impl ServedBrand {
     /// The threshold of the gate for a question in a language that the model knows.
     pub fn threshold(&self, settings: &SearchSettings) -> f32 {
         self.index.threshold(settings)
+    }
+
+    /// Tokens of an item as the serving recipe tells it; `None` where it may not be told now.
+    pub fn tokens(&self, id: &str) -> Option<u32> {
+        self.prepared.get(id).map(|prepared| prepared.tokens)
     }
 
     /// Number of items that may be told now.
@@ -127,6 +133,8 @@ pub struct Snapshot {
     pub next_boundary: Option<Timestamp>,
     /// What building took.
     pub report: BuildReport,
+    /// Everything that was read, also what is not valid now.
+    pub knowledge: Arc<Knowledge>,
     pub(super) default_brands: Vec<usize>,
     /// Whether the upstream takes system messages anywhere.
     pub(super) lenient: bool,
@@ -222,6 +230,7 @@ impl Builder {
             built: now,
             next_boundary,
             report,
+            knowledge: Arc::new(loaded.knowledge),
             default_brands,
             lenient: self.settings.lenient,
         };

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::planner::{Planner, reason};
+use super::planner::Planner;
+use super::reading::reason;
 use super::scope::BrandChoice;
 use super::treatment::Treatment;
 use super::turns::TurnInput;
@@ -18,6 +19,22 @@ pub struct Explanation {
     pub decision: Decision,
     /// The outbound body; the client's own where nothing is added.
     pub spliced: Spliced,
+    /// What items were told by; `None` where nothing is told.
+    pub limits: Option<TellingLimits>,
+}
+
+/// The recipe of an explanation and the budgets that held.
+pub struct TellingLimits {
+    /// The recipe's name.
+    pub recipe: String,
+    /// Most items a turn.
+    pub max_items: usize,
+    /// Most tokens a turn.
+    pub max_tokens: u32,
+    /// Most tokens a conversation.
+    pub conversation_tokens: u32,
+    /// The model's context window, where it is known.
+    pub context_tokens: Option<u32>,
 }
 
 /// One turn of it.
@@ -48,6 +65,7 @@ impl Planner {
             turns: Vec::new(),
             decision: Decision::Skipped(reason),
             spliced: Spliced { body: body.to_vec().into(), inserted: Vec::new() },
+            limits: None,
         };
         let Some(telling) = snapshot.telling(treatment)? else {
             return Ok(untouched(SkipReason::Passthrough));
@@ -83,6 +101,14 @@ impl Planner {
         let decision = plan.decide(bytes, &self.kitchen().budget);
         let placed = if matches!(decision, Decision::Injected { .. }) { &*plan.placed } else { &[] };
         let spliced = splice(body, &turns, telling.recipe.placement, placed);
-        Ok(Explanation { turns: explained, decision, spliced })
+        let budget = &self.kitchen().budget;
+        let limits = TellingLimits {
+            recipe: telling.recipe.name.clone(),
+            max_items: telling.recipe.max_items,
+            max_tokens: telling.recipe.max_tokens,
+            conversation_tokens: budget.conversation_tokens,
+            context_tokens: budget.context_tokens,
+        };
+        Ok(Explanation { turns: explained, decision, spliced, limits: Some(limits) })
     }
 }

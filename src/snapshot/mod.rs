@@ -4,17 +4,19 @@
 mod assignment;
 mod build;
 mod explain;
+mod explain_json;
 mod memory;
 mod planner;
+mod reading;
 mod reload;
 mod scope;
 mod treatment;
 mod turns;
 
 pub use assignment::{Assignment, ConversationKey, Experiment, HOLDOUT, INJECTED, LiveArm};
-pub use build::{BuildReport, Builder, Snapshot, SnapshotSettings};
-pub use explain::{ExplainedTurn, Explanation};
+pub use build::{BuildReport, Builder, ServedBrand, Snapshot, SnapshotSettings};
+pub use explain::{ExplainedTurn, Explanation, TellingLimits};
 pub use planner::{Observed, Planned, Planner, PlannerSettings, Request};
-pub use reload::{Reloader, WatchMode, watch};
+pub use reload::{LastReload, Reloader, WatchMode, watch};
 pub use scope::{BrandChoice, Scope};
 pub use treatment::{Treatment, TreatmentError, Variation};

@@ -2,8 +2,6 @@
 //! deadline. A request is injected whole or left alone.
 
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +13,11 @@ use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
 use super::assignment::{Assignment, ConversationKey, Experiment};
 use super::build::{ServedBrand, Snapshot};
+use super::reading::{ReadTurns, read_turns};
 use super::scope::{BrandChoice, Scope};
 use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
-use crate::chat::{Content, Conversation, Dialect, Turn, Unreadable};
+use crate::chat::{Content, Dialect, Turn};
 use crate::inject::{Decision, Placed, Plan, SkipReason, splice};
 use crate::metrics::{Metrics, PrefixBreak};
 use crate::retrieval::{Pool, language_of};
@@ -79,6 +78,10 @@ pub struct Planned {
     pub observed: Option<Observed>,
     /// What the answer is to end with.
     pub disclosure: Option<Arc<str>>,
+    /// Time for the turns that were not known; `None` where all were.
+    pub retrieve: Option<Duration>,
+    /// The model that the request names.
+    pub model: Option<String>,
 }
 
 /// A request of the live experiment.
@@ -151,10 +154,12 @@ impl Planner {
     /// Decides about a request. Never fails: what goes wrong is a reason to leave the body alone.
     pub async fn plan(&self, request: Request<'_>) -> Planned {
         let snapshot = self.snapshot();
-        let mut observed = None;
-        let chosen = self.try_plan(&snapshot, &request, &mut observed).await.unwrap_or_else(Chosen::nothing);
+        let mut seen = Seen::default();
+        let chosen = self.try_plan(&snapshot, &request, &mut seen).await.unwrap_or_else(Chosen::nothing);
         let Chosen { decision, body, placed, disclosure } = chosen;
-        Planned { decision, body: body.unwrap_or(request.body), placed, snapshot, observed, disclosure }
+        let Seen { observed, retrieve, model } = seen;
+        let body = body.unwrap_or(request.body);
+        Planned { decision, body, placed, snapshot, observed, disclosure, retrieve, model }
     }
 
     /// Whether the snapshot that serves now can treat requests so.
@@ -170,15 +175,16 @@ impl Planner {
         &self,
         snapshot: &Arc<Snapshot>,
         request: &Request<'_>,
-        observed: &mut Option<Observed>,
+        seen: &mut Seen,
     ) -> Result<Chosen, SkipReason> {
         let scope = snapshot.scope(request.brand)?;
-        let read = read_turns(&request.body, request.dialect)?;
+        let mut read = read_turns(&request.body, request.dialect)?;
+        seen.model = read.model.take();
         let turns = &read.turns;
         if request.treatment.is_none() {
-            *observed = self.observe(snapshot, &scope, request, &read);
+            seen.observed = self.observe(snapshot, &scope, request, &read);
         }
-        let assigned = observed.as_ref().map(|observed| &observed.assignment);
+        let assigned = seen.observed.as_ref().map(|observed| &observed.assignment);
         let is_held_out = assigned.is_some_and(|assigned| assigned.is_held_out);
         let treatment =
             request.treatment.or(assigned.map(|assigned| &assigned.treatment)).unwrap_or(&Treatment::Served);
@@ -190,8 +196,10 @@ impl Planner {
         let plan = if first == turns.len() {
             plan
         } else {
+            let began = Instant::now();
             let extended =
                 self.extend(snapshot, scope, telling.clone(), request, turns, keys, first, plan).await;
+            seen.retrieve = Some(began.elapsed());
             if extended.is_err() && turns.len() > 1 {
                 self.metrics.prefix_broken(PrefixBreak::Deadline);
             }
@@ -205,7 +213,7 @@ impl Planner {
             }
             return Ok(Chosen { decision, body: None, placed: Arc::from([]), disclosure: None });
         }
-        if let Some(observed) = observed {
+        if let Some(observed) = &mut seen.observed {
             observed.is_eligible = true;
         }
         if is_held_out {
@@ -347,6 +355,14 @@ struct Chosen {
     disclosure: Option<Arc<str>>,
 }
 
+/// What is known of a request also where nothing was chosen.
+#[derive(Default)]
+struct Seen {
+    observed: Option<Observed>,
+    retrieve: Option<Duration>,
+    model: Option<String>,
+}
+
 impl Chosen {
     fn nothing(reason: SkipReason) -> Chosen {
         let decision = Decision::Skipped(reason);
@@ -404,43 +420,5 @@ fn kind(content: &Content) -> u64 {
         Content::Parts(_) => 2,
         Content::Prompt(_) => 3,
         Content::Other => 4,
-    }
-}
-
-/// A body that could be read.
-struct ReadTurns {
-    turns: Vec<Turn>,
-    /// Bytes that a model reads at once, at most.
-    bytes: usize,
-    /// From the first message to the end of the first turn's: what all requests of a conversation begin with.
-    opening: Range<usize>,
-}
-
-/// The turns of a body. A panic in reading it, which no test has produced, is a body not understood.
-fn read_turns(body: &[u8], dialect: Dialect) -> Result<ReadTurns, SkipReason> {
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        let conversation = Conversation::read(body, dialect)?;
-        let turns = conversation.turns();
-        let start = conversation.messages.first().map_or(0, |message| message.span.start);
-        let end = turns.first().map_or(start, |turn| turn.span.end.max(start));
-        Ok(ReadTurns { turns, bytes: conversation.bytes, opening: start..end })
-    }));
-    match read {
-        Err(_) => Err(SkipReason::Ambiguous),
-        Ok(Err(unreadable)) => Err(reason(unreadable)),
-        Ok(Ok(read)) if read.turns.is_empty() => Err(SkipReason::NoUserTurn),
-        Ok(Ok(read)) => Ok(read),
-    }
-}
-
-pub(super) fn reason(unreadable: Unreadable) -> SkipReason {
-    match unreadable {
-        Unreadable::NotJson => SkipReason::NotJson,
-        Unreadable::TooDeep => SkipReason::TooDeep,
-        Unreadable::NoMessages => SkipReason::NotChat,
-        Unreadable::Stateful => SkipReason::StatefulUpstream,
-        Unreadable::Echo => SkipReason::Echo,
-        Unreadable::Tokens => SkipReason::TokenPrompt,
-        Unreadable::Ambiguous => SkipReason::Ambiguous,
     }
 }

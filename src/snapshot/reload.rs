@@ -42,6 +42,17 @@ pub enum WatchMode {
     Off,
 }
 
+/// How the files were last read.
+#[derive(Debug, Clone)]
+pub struct LastReload {
+    /// When.
+    pub at: Timestamp,
+    /// What came of it.
+    pub result: ReloadResult,
+    /// What is wrong with the files, or worth knowing.
+    pub problems: Vec<Problem>,
+}
+
 /// Builds snapshots and publishes them.
 pub struct Reloader {
     builder: Builder,
@@ -49,6 +60,7 @@ pub struct Reloader {
     metrics: Arc<Metrics>,
     /// Of the files, just before they were last read.
     fingerprint: AtomicU64,
+    last: ArcSwap<LastReload>,
 }
 
 impl Reloader {
@@ -60,8 +72,11 @@ impl Reloader {
     ) -> Result<(Reloader, Vec<Problem>), Vec<Problem>> {
         let fingerprint = AtomicU64::new(fingerprint(&builder.roots()));
         let (snapshot, problems) = builder.build(Timestamp::now(), progress)?;
+        let first =
+            LastReload { at: snapshot.built, result: ReloadResult::Published, problems: problems.clone() };
         let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
-        let reloader = Reloader { builder, snapshots, metrics, fingerprint };
+        let last = ArcSwap::from_pointee(first);
+        let reloader = Reloader { builder, snapshots, metrics, fingerprint, last };
         give_back();
         reloader.gauge();
         Ok((reloader, problems))
@@ -77,8 +92,8 @@ impl Reloader {
         settings: PlannerSettings,
         experiment: Experiment,
     ) -> Planner {
-        let kitchen = Kitchen { embedder, search, budget };
         let metrics = Arc::clone(&self.metrics);
+        let kitchen = Kitchen { embedder, search, budget, metrics: Arc::clone(&metrics) };
         Planner::new(Arc::clone(&self.snapshots), kitchen, pool, settings, experiment, metrics)
     }
 
@@ -87,38 +102,48 @@ impl Reloader {
         self.snapshots.load_full()
     }
 
+    /// How the files were last read, and what is wrong with them.
+    pub fn last(&self) -> Arc<LastReload> {
+        self.last.load_full()
+    }
+
     /// Builds anew and publishes, if all is well and something has changed.
     pub fn reload(&self) -> ReloadResult {
         self.fingerprint.store(fingerprint(&self.builder.roots()), Ordering::Relaxed);
-        let result = match self.builder.build(Timestamp::now(), &mut |_, _| {}) {
+        let at = Timestamp::now();
+        let (result, problems) = match self.builder.build(at, &mut |_, _| {}) {
             Ok((snapshot, problems)) => {
                 log(&problems);
-                let unchanged = snapshot.id == self.current().id;
-                let report = snapshot.report;
-                // Published even so: the next boundary of validity may be another.
-                self.snapshots.store(Arc::new(snapshot));
-                if unchanged {
-                    ReloadResult::Unchanged
-                } else {
-                    tracing::info!(
-                        items = report.items,
-                        embedded = report.embedded,
-                        ms = report.took.as_millis() as u64,
-                        "knowledge reloaded"
-                    );
-                    ReloadResult::Published
-                }
+                (self.publish(snapshot), problems)
             }
             Err(problems) => {
                 log(&problems);
                 tracing::error!("knowledge not reloaded: the last good state serves on");
-                ReloadResult::Rejected
+                (ReloadResult::Rejected, problems)
             }
         };
+        self.last.store(Arc::new(LastReload { at, result, problems }));
         give_back();
         self.metrics.reloaded(result);
         self.gauge();
         result
+    }
+
+    fn publish(&self, snapshot: Snapshot) -> ReloadResult {
+        let unchanged = snapshot.id == self.current().id;
+        let report = snapshot.report;
+        // Published even so: the next boundary of validity may be another.
+        self.snapshots.store(Arc::new(snapshot));
+        if unchanged {
+            return ReloadResult::Unchanged;
+        }
+        tracing::info!(
+            items = report.items,
+            embedded = report.embedded,
+            ms = report.took.as_millis() as u64,
+            "knowledge reloaded"
+        );
+        ReloadResult::Published
     }
 
     fn files_changed(&self) -> bool {

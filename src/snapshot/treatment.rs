@@ -2,7 +2,8 @@
 //!
 //! A treatment is written as one word or several joined by `+`: `injected`, `passthrough`, `reversed`, `order:3`,
 //! `k:2`, `recipe:inline`, `placement:inline`, `retrieval:random`, `placebo-fictional`, `placebo-shuffled`,
-//! `placebo-length`, `canary`; for instance `recipe:inline+k:2`.
+//! `placebo-length`, `canary`,
+//! `threshold:0.35`; for instance `recipe:inline+k:2`.
 
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
@@ -42,6 +43,8 @@ pub struct Variation {
     placement: Option<Placement>,
     order: Option<OrderChange>,
     max_items: Option<usize>,
+    /// In thousandths.
+    threshold: Option<u16>,
     random_items: bool,
     placebo: Option<Placebo>,
     canary: bool,
@@ -59,7 +62,7 @@ enum OrderChange {
 pub enum TreatmentError {
     /// A word is not known.
     #[error(
-        "`{0}` names no arm: the arms are injected, passthrough, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random, placebo-fictional, placebo-shuffled, placebo-length, disclosure:on, disclosure:off and canary, joined by +"
+        "`{0}` names no arm: the arms are injected, passthrough, reversed, order:N, k:N, recipe:NAME, placement:NAME, retrieval:random, placebo-fictional, placebo-shuffled, placebo-length, disclosure:on, disclosure:off, canary and threshold:N, joined by +"
     )]
     Unknown(String),
     /// There is no such recipe.
@@ -111,6 +114,7 @@ impl Variation {
             },
             Some(("order", n)) => self.order = Some(OrderChange::Set(Order::Permutation(number(n)?))),
             Some(("k", n)) => self.max_items = Some(number(n).filter(|n| (1..=MOST_ITEMS).contains(n))?),
+            Some(("threshold", score)) => self.threshold = Some(thousandths(score)?),
             Some(("recipe", name)) if !name.is_empty() => self.recipe = Some(name.to_owned()),
             Some(("placement", name)) => self.placement = Some(Placement::from_name(name)?),
             Some(("disclosure", "on")) => self.disclosure = Some(true),
@@ -120,6 +124,12 @@ impl Variation {
         }
         Some(())
     }
+}
+
+/// A score from 0 to 2 in thousandths, so that treatments can be compared.
+fn thousandths(score: &str) -> Option<u16> {
+    let score = score.parse::<f32>().ok().filter(|score| (0.0..=2.0).contains(score))?;
+    Some((score * 1_000.0).round() as u16)
 }
 
 /// How items are chosen and told for one request.
@@ -135,6 +145,8 @@ pub(super) struct Telling {
     pub(super) placebo: Option<Placebo>,
     /// A mark in every item, by which a leak is known beyond doubt.
     pub(super) canary: Option<String>,
+    /// What scores are held against, in place of the calibrated thresholds.
+    pub(super) threshold: Option<f32>,
     /// Whether answers end with the brand's disclosure, where it has one.
     pub(super) discloses: bool,
 }
@@ -151,6 +163,7 @@ impl Snapshot {
                     random_items: false,
                     placebo: None,
                     canary: None,
+                    threshold: None,
                     discloses: true,
                 }));
             }
@@ -176,6 +189,7 @@ impl Snapshot {
             random_items: variation.random_items,
             placebo: variation.placebo,
             canary: treatment.canary(&self.id),
+            threshold: variation.threshold.map(|thousandths| f32::from(thousandths) / 1_000.0),
             discloses: variation.disclosure.unwrap_or(true),
         }))
     }
@@ -221,13 +235,24 @@ mod tests {
             "recipe:inline+k:2",
             "placebo-length",
             "retrieval:random",
+            "threshold:0.42",
             "disclosure:off",
         ] {
             assert!(matches!(words.parse(), Ok(Treatment::Varied(_))), "{words}");
         }
-        for words in
-            ["", "order", "order:x", "k:0", "k:33", "placement:top", "injected+k:2", "recipe:", "direct"]
-        {
+        for words in [
+            "",
+            "order",
+            "order:x",
+            "k:0",
+            "k:33",
+            "placement:top",
+            "injected+k:2",
+            "recipe:",
+            "direct",
+            "threshold:",
+            "threshold:-1",
+        ] {
             assert!(words.parse::<Treatment>().is_err(), "{words}");
         }
     }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -12,6 +13,7 @@ use super::treatment::Telling;
 use crate::chat::{Content, Turn};
 use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estimate_tokens, marked};
 use crate::knowledge::Item;
+use crate::metrics::Metrics;
 use crate::retrieval::{EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Verdict, search};
 
 /// Turns before the first new one that are read again for what was said in them.
@@ -71,6 +73,7 @@ pub(super) struct Kitchen {
     pub(super) embedder: Option<Arc<Embedder>>,
     pub(super) search: SearchSettings,
     pub(super) budget: Budget,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// Why a turn could not be planned.
@@ -113,7 +116,7 @@ impl Kitchen {
             let pinned = telling.prepare(snapshot, scope, &turn.query, pinned)?;
             return Ok((plan.offer(&refs(&pinned), recipe, turn.form, &self.budget)?, None));
         }
-        let hits = self.look_up(snapshot, scope, &turn.query)?;
+        let hits = self.look_up(snapshot, scope, telling, &turn.query)?;
         if hits.gate.verdict != Verdict::Pass {
             return Ok((plan.skip(SkipReason::BelowThreshold), Some(hits)));
         }
@@ -127,13 +130,27 @@ impl Kitchen {
         Ok((plan.offer(&refs(&offers), recipe, turn.form, &self.budget)?, Some(hits)))
     }
 
-    fn look_up(&self, snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<Hits, TurnError> {
+    fn look_up(
+        &self,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        telling: &Telling,
+        query: &Query,
+    ) -> Result<Hits, TurnError> {
+        let started = Instant::now();
         let vectors = match &self.embedder {
             Some(embedder) => Some(embedder.vectors(query)?),
             None => None,
         };
         let indexes: Vec<_> = scope.brands.iter().map(|&brand| &snapshot.brands[brand].index).collect();
-        Ok(search(&indexes, query, vectors.as_ref(), &self.search))
+        let settings = match telling.threshold {
+            None => Cow::Borrowed(&self.search),
+            threshold => Cow::Owned(SearchSettings { threshold, ..self.search.clone() }),
+        };
+        let embedded = Instant::now();
+        let hits = search(&indexes, query, vectors.as_ref(), &settings);
+        self.metrics.looked_up(embedded - started, embedded.elapsed());
+        Ok(hits)
     }
 }
 

@@ -39,7 +39,7 @@ fn help_teaches_and_wrong_arguments_are_exit_code_2() {
         (vec!["serve"], 2, "no upstream is configured"),
         (vec!["serve", "--upstream", "ftp://x"], 2, "upstream.url"),
         (vec!["serve", "--upstream", "http://x/v1", "--listen", "0.0.0.0:0"], 2, "allow_unauthenticated"),
-        (vec!["serve", "--upstream", "http://x/v1", "--admin", "0.0.0.0:0"], 2, "loopback"),
+        (vec!["serve", "--upstream", "http://x/v1", "--admin", "0.0.0.0:0"], 2, "admin.token_env"),
         (vec!["check", "--config", "absent.toml"], 2, "foreword init"),
         (vec!["check", "--knowledge", "absent"], 2, "cannot be read"),
     ] {

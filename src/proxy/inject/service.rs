@@ -13,13 +13,13 @@ use super::disclose::{disclose, is_for_programs};
 use super::read::{Read, read_body};
 use crate::chat::Dialect;
 use crate::inject::{Decision, SkipReason};
-use crate::live::Spoken;
+use crate::live::{Spoken, Timing};
 use crate::metrics::{Metrics, PrefixBreak};
 use crate::proxy::body::Answer;
 use crate::proxy::call::{Answering, Call, Outbound, Routed};
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::{Exchange, Told};
-use crate::snapshot::{Planner, Request};
+use crate::snapshot::{Planned, Planner, Request};
 use crate::upstream::RequestBody;
 
 const DECISION: HeaderName = HeaderName::from_static("x-foreword-decision");
@@ -137,6 +137,7 @@ impl Preparation {
                 RequestBody::resumed(read, rest)
             }
             Read::Whole(bytes, trailers) => {
+                let read = exchange.started.elapsed();
                 let started = tokio::time::Instant::now();
                 let conversation = routed.conversation.as_ref().map(HeaderValue::as_bytes);
                 let request = Request { body: bytes, dialect, brand: &brand, treatment, conversation };
@@ -150,6 +151,12 @@ impl Preparation {
                         placed: Arc::clone(&planned.placed),
                     });
                 }
+                let Planned { retrieve, model, .. } = &planned;
+                exchange.timing.get_or_init(|| Timing {
+                    read: Some(read),
+                    retrieve: *retrieve,
+                    model: model.clone(),
+                });
                 let disclosure = planned.disclosure.filter(|_| !is_for_programs(&planned.body));
                 exchange.spoken.get_or_init(|| {
                     Spoken::new(&planned.snapshot, planned.observed, planned.placed, disclosure)

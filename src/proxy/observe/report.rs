@@ -80,6 +80,9 @@ impl Report {
         let route = self.route();
         self.metrics.gauges.in_flight.dec();
         self.metrics.request_ended(route, self.status, ending);
+        if route == Route::Chat {
+            self.metrics.chat_answered(self.exchange.started.elapsed());
+        }
         let reading = self.reader.take().map(AnswerReader::finish);
         let usage = reading.as_ref().and_then(|reading| reading.usage);
         if let Some(usage) = usage {
@@ -116,6 +119,8 @@ impl Report {
                 spoken: self.exchange.spoken.get().cloned(),
                 status: self.status,
                 ending: ending.as_str(),
+                trace: self.exchange.trace.get().copied(),
+                timing: self.exchange.timing.get().cloned().unwrap_or_default(),
                 planning: self.exchange.planning.get().copied().unwrap_or_default(),
                 first_byte: self.exchange.first_byte.get().copied(),
                 total: self.exchange.started.elapsed(),

@@ -72,8 +72,11 @@ where
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let exchange = Arc::new(Exchange::new());
+        if let Some(trace) = self.recorder.trace(&mut parts.headers) {
+            exchange.trace.get_or_init(|| trace);
+        }
         let (metrics, recorder) = (Arc::clone(&self.metrics), self.recorder.clone());
         let mut report = Report::begin(Arc::clone(&exchange), metrics, recorder, &parts);
         let body = TimedBody::new(body, self.body_timeout);
