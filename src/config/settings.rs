@@ -19,7 +19,7 @@ use crate::live::LiveSettings;
 use crate::proxy::{ProxySettings, RouteSettings};
 use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
 use crate::server::{ConnectionSettings, TlsSettings};
-use crate::snapshot::{Experiment, PlannerSettings, SnapshotSettings, WatchMode};
+use crate::snapshot::{BreakerSettings, Experiment, PlannerSettings, SnapshotSettings, WatchMode};
 use crate::telemetry::TelemetrySettings;
 use crate::upstream::{Address, UpstreamSettings};
 
@@ -160,6 +160,7 @@ fn resolve(reader: &mut Reader) -> Settings {
             body_timeout: reader.duration("server.body_timeout", Duration::from_secs(60)),
             max_body_bytes: count(reader, "injection.max_body_bytes", 8 << 20, 1 << 10..=1 << 30),
             headers: reader.flag("injection.headers", true),
+            log_share: reader.share("log.sample", 1.0),
             keys,
             route: RouteSettings {
                 brand_header: reader.flag("knowledge.brand_header", false),
@@ -402,6 +403,11 @@ fn planner(reader: &mut Reader) -> PlannerSettings {
         deadline_cap: reader.duration("retrieval.deadline_cap", Duration::from_secs(1)),
         background: Duration::from_secs(5),
         cache_entries: count(reader, "injection.plan_cache", 20_000, 1..=10_000_000),
+        breaker: BreakerSettings {
+            failures: u32::try_from(reader.number("retrieval.breaker_failures", 8, 1..=1_000_000))
+                .unwrap_or(8),
+            pause: reader.duration("retrieval.breaker_pause", BreakerSettings::default().pause),
+        },
     }
 }
 
