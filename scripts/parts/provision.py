@@ -186,6 +186,14 @@ def client_pieces() -> list:
         run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "making a Python environment")
         pip("install", "--requirement", str(requirements), interpreter=str(folder / "bin/python"))
 
+    frameworks = ROOT / "tests/clients/python/frameworks.txt"
+
+    def fill_frameworks(folder: Path) -> None:
+        # The list is whole by itself, and Python compiles what it really loads.
+        run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "making a Python environment")
+        listed = ["--no-deps", "--no-compile", "--requirement", str(frameworks)]
+        pip("install", *listed, interpreter=str(folder / "bin/python"))
+
     package = ROOT / "tests/clients/node/package.json"
     lock = package.with_name("package-lock.json")
 
@@ -214,6 +222,7 @@ def client_pieces() -> list:
     return [
         Folder("templates", CHAT_TEMPLATES.pinned(), fill_templates),
         Folder("clients/venv", requirements.read_text() + python, fill_venv),
+        Folder("clients/frameworks", frameworks.read_text() + python, fill_frameworks),
         Folder("clients/node", package.read_text() + lock.read_text(), fill_node),
         Folder("clients/browser", browser.read_text() + browser_lock.read_text(), fill_browser),
     ]

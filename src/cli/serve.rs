@@ -48,7 +48,10 @@ async fn start_and_run(settings: Settings) -> Result<Exit, StartError> {
         return Err(StartError::NoUpstream);
     }
     let core = core(&settings, &mut progress())?;
-    problems(&core.problems, Severity::Warning);
+    // A line each: what stands in the knowledge is for `check` to show, not for a log.
+    for problem in core.problems.iter().filter(|problem| problem.severity >= Severity::Warning) {
+        err(&format!("{problem}\n"));
+    }
     let bound = bind(settings, core).await?;
     // Before it says that it runs: whoever reads that may stop it at once.
     let mut signals = StopSignals::new().map_err(StartError::Signals)?;

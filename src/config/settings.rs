@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::experiment::{experiment, live, token};
+use super::lints::lints;
 use super::reader::Reader;
 use super::telemetry::telemetry;
 use crate::chat::{Dialect, Paths};
@@ -372,6 +373,7 @@ fn snapshot(reader: &mut Reader) -> SnapshotSettings {
             &[("o200k", Tokenizer::O200k), ("cl100k", Tokenizer::Cl100k), ("estimate", Tokenizer::Estimate)],
         ),
         lenient: reader.choice("upstream.profile", false, &[("strict", false), ("lenient", true)]),
+        lints: lints(reader),
     }
 }
 

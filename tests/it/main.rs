@@ -8,6 +8,7 @@
 )]
 
 mod arms;
+mod breakout;
 mod commands;
 mod conformance;
 mod console;
@@ -24,6 +25,7 @@ mod keys;
 mod knowledge;
 mod labelled;
 mod legality;
+mod lints;
 mod live;
 mod measure;
 mod mentions;
