@@ -1,5 +1,6 @@
 //! The settings of a process: what is true after file, environment and flags were read.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,6 +107,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Which logs are written, as `tracing` filters say it.
     pub log_level: String,
+    /// What was written, by key: to tell what has changed.
+    pub written: BTreeMap<&'static str, String>,
 }
 
 /// Reads the configuration. A file that is not there is an empty one if `optional`. The settings come
@@ -142,6 +145,7 @@ fn resolve(reader: &mut Reader) -> Settings {
     let snapshot = snapshot(reader);
     let admin_token = token(reader, "admin.token_env");
     Settings {
+        written: reader.written(),
         listen,
         admin_listen: admin_listen(reader, admin_token.is_some()),
         admin_token,
