@@ -147,7 +147,7 @@ async fn answer(upstream: &Upstream, question: &Question, teller: &mut Teller) -
     let status = response.status();
     if !status.is_success() {
         let said = complaint(&whole(response).await.unwrap_or_default());
-        let key = if status.as_u16() == 401 { " It wants a key: give one below “Model”." } else { "" };
+        let key = if status.as_u16() == 401 { " It wants a key: give one beside “Model”." } else { "" };
         return Err(format!("The upstream answered {status}: {said}{key}"));
     }
     let mut answer = Growing::new(question.lexicon.as_deref(), &question.own, &question.text);

@@ -63,10 +63,32 @@ impl Console {
         let told = told.read();
         let values = context! {
             state, failure,
+            running => self.running(&snapshot),
             chooser_values => told.as_ref().map(|told| chooser(&snapshot, &subject, told)),
             live => told.as_ref().and_then(|told| told.report.as_ref()).map(|report| live(&snapshot, report)),
         };
         self.show(StatusCode::OK, "experiments.html", "experiments", values)
+    }
+}
+
+impl Console {
+    /// How conversations are shared out.
+    fn running(&self, snapshot: &Snapshot) -> Value {
+        let experiment = self.planner.experiment();
+        let own: Vec<Value> = snapshot
+            .knowledge
+            .brands
+            .iter()
+            .filter_map(|brand| {
+                Some(context! { name => brand.name.clone(), share => percent(brand.holdout?) })
+            })
+            .collect();
+        let arms: Vec<Value> = experiment
+            .arms
+            .iter()
+            .map(|arm| context! { name => arm.name.to_string(), share => percent(arm.share) })
+            .collect();
+        context! { holdout => percent(experiment.holdout), holds_out => experiment.holdout > 0.0 || !own.is_empty(), own, arms }
     }
 }
 

@@ -117,6 +117,11 @@ impl Planner {
         self.snapshots.load_full()
     }
 
+    /// Which conversations are treated otherwise than the rest.
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
+    }
+
     /// Whether there is no embedding model.
     pub fn is_lexical_only(&self) -> bool {
         self.kitchen.embedder.is_none()

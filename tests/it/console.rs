@@ -469,6 +469,7 @@ fn live_counts_are_shown_as_they_come() {
         }
         let page = exchange(proxy.admin, &get("/console/experiments?days=1&brand=acme")).await.text();
         assert!(page.contains("set experiment.holdout") && page.contains("injected"), "{page}");
+        assert!(page.contains("0 % of the conversations"), "{page}");
         let page = exchange(proxy.admin, &get("/console/knowledge/acme?q=lightest")).await.text();
         assert!(page.contains("6 times in 30 days") && page.contains("6 of 6 answers"), "{page}");
     });
