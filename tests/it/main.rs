@@ -36,6 +36,7 @@ mod reload;
 mod retrieval;
 mod retrieval_pool;
 mod statistics;
+mod streams;
 mod support;
 mod tidy;
 mod tls;
