@@ -23,6 +23,8 @@ use crate::snapshot::{Builder, Planner, Reloader, watch as watch_files};
 use crate::telemetry::{Exporter, TelemetryError};
 use crate::upstream::{TlsError, Upstream};
 
+/// How long a retrieval may take before it counts as hanging: twice what a plan is worked on in the background.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the last traces may take to be sent.
 const LAST_TRACES: Duration = Duration::from_secs(2);
 
@@ -82,7 +84,7 @@ pub fn core(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Resu
     let builder = Builder::new(settings.snapshot.clone(), embedder.clone(), settings.search.clone());
     let (reloader, problems) =
         Reloader::start(builder, Arc::clone(&metrics), progress).map_err(StartError::Knowledge)?;
-    let pool = Pool::new(settings.retrieval_workers, settings.retrieval_queue);
+    let pool = Pool::new(settings.retrieval_workers, settings.retrieval_queue, PATIENCE);
     let planner = reloader.planner(
         embedder,
         settings.search.clone(),

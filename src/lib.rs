@@ -16,6 +16,8 @@ pub mod inject;
 
 pub mod mentions;
 
+pub mod lint;
+
 pub mod snapshot;
 
 pub mod statistics;

@@ -44,7 +44,7 @@ pub enum Command {
     /// Serve the proxy until told to stop (Ctrl-C or SIGTERM).
     Serve(Serve),
     /// Read configuration, knowledge and recipes and report every problem; start nothing.
-    Check,
+    Check(Check),
     /// Show what would be injected for a question or a request, and why.
     Explain(Explain),
     /// Measure retrieval on labelled queries (BEIR layout) or judge rankings (TREC runs).
@@ -109,6 +109,14 @@ fn days(text: &str) -> Result<u32, String> {
     number
         .filter(|days| (1..=3_660).contains(days))
         .ok_or_else(|| "write a number of days, such as 7d".to_owned())
+}
+
+/// `foreword check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Say what a lint finds and why, instead of looking; without a name, list all.
+    #[arg(long, value_name = "LINT", num_args = 0..=1)]
+    pub explain: Option<Option<String>>,
 }
 
 /// `foreword explain`

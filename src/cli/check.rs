@@ -3,22 +3,23 @@
 use jiff::Timestamp;
 
 use super::Exit;
-use super::arguments::Common;
+use super::arguments::{Check, Common};
 use super::print::{err, not_started, out, problems, tally};
 use crate::app;
 use crate::config::{Settings, load};
-use crate::document::{Problem, Severity};
-use crate::knowledge::load as load_knowledge;
-use crate::mentions::Lexicon;
+use crate::document::{Problem, Severity, nearest};
+use crate::lint::Lint;
 use crate::snapshot::Builder;
 
-pub(super) fn run(common: &Common) -> Exit {
+pub(super) fn run(common: &Common, check: &Check) -> Exit {
     let (file, optional) = common.file();
     let (settings, mut found) = load(&file, optional, &common.overrides());
+    if let Some(asked) = &check.explain {
+        return explain(asked.as_deref(), settings.as_ref());
+    }
     if let Some(settings) = &settings {
         let builder = Builder::new(settings.snapshot.clone(), None, settings.search.clone());
         found.extend(builder.check(Timestamp::now()));
-        found.extend(names(settings));
     }
     problems(&found, Severity::Note);
     let tally = tally(&found);
@@ -33,13 +34,34 @@ pub(super) fn run(common: &Common) -> Exit {
     Exit::Success
 }
 
-/// Names by which mentions could not be told apart. They serve all the same, and cannot be measured.
-fn names(settings: &Settings) -> Option<Problem> {
-    let snapshot = &settings.snapshot;
-    let brands = load_knowledge(&snapshot.knowledge, &snapshot.limits, Timestamp::now()).knowledge.brands;
-    let error = Lexicon::of_brands(&brands).err()?;
-    let problem = Problem::warning(&snapshot.knowledge, format!("mentions cannot be counted: {error}"));
-    Some(problem.hint("mend `name`, `aliases`, `competitors` or `excludes` in brand.toml"))
+/// Says what a lint is about, or what each is.
+fn explain(asked: Option<&str>, settings: Option<&Settings>) -> Exit {
+    let levels = settings.map(|settings| settings.snapshot.lints.clone()).unwrap_or_default();
+    let line = |lint: Lint| format!("{} ({})", lint.name(), levels.of(lint).name());
+    match asked {
+        None => {
+            for &lint in Lint::ALL {
+                let first = lint.explanation().split_inclusive(". ").next().unwrap_or_default();
+                out(&format!("{:<32} {}\n", line(lint), first.trim_end()));
+            }
+            out(
+                "\nMore: foreword check --explain NAME. Levels: [lints] NAME = \"allow\", \"warn\" or \"deny\" in foreword.toml.\n",
+            );
+            Exit::Success
+        }
+        Some(name) => match Lint::from_name(name) {
+            Some(lint) => {
+                out(&format!("{}\n\n{}\n", line(lint), lint.explanation()));
+                Exit::Success
+            }
+            None => {
+                let names = Lint::ALL.iter().map(|lint| lint.name());
+                let hint = nearest(name, names).map(|name| format!(": did you mean `{name}`?"));
+                err(&format!("foreword: there is no lint `{name}`{}\n", hint.unwrap_or_default()));
+                Exit::BadInput
+            }
+        },
+    }
 }
 
 /// Builds what would serve and says what the gate holds questions against.

@@ -9,6 +9,7 @@ mod key;
 mod log;
 mod measure;
 mod print;
+mod reload;
 mod report;
 mod serve;
 
@@ -43,7 +44,7 @@ pub fn run() -> Exit {
     };
     match &arguments.command {
         Command::Serve(serve) => serve::run(&arguments.common, serve),
-        Command::Check => check::run(&arguments.common),
+        Command::Check(check) => check::run(&arguments.common, check),
         Command::Evaluate(evaluate) => evaluate::run(&arguments.common, evaluate),
         Command::Explain(explain) => explain::run(&arguments.common, explain),
         Command::Key { command: KeyCommand::New(new) } => key::new(new),

@@ -2,6 +2,7 @@
 
 mod experiment;
 mod keys;
+mod lints;
 mod reader;
 mod settings;
 mod telemetry;

@@ -1,5 +1,6 @@
 //! The settings of a process: what is true after file, environment and flags were read.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::experiment::{experiment, live, token};
+use super::lints::lints;
 use super::reader::Reader;
 use super::telemetry::telemetry;
 use crate::chat::{Dialect, Paths};
@@ -19,7 +21,7 @@ use crate::live::LiveSettings;
 use crate::proxy::{ProxySettings, RouteSettings};
 use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
 use crate::server::{ConnectionSettings, TlsSettings};
-use crate::snapshot::{Experiment, PlannerSettings, SnapshotSettings, WatchMode};
+use crate::snapshot::{BreakerSettings, Experiment, PlannerSettings, SnapshotSettings, WatchMode};
 use crate::telemetry::TelemetrySettings;
 use crate::upstream::{Address, UpstreamSettings};
 
@@ -105,6 +107,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Which logs are written, as `tracing` filters say it.
     pub log_level: String,
+    /// What was written, by key: to tell what has changed.
+    pub written: BTreeMap<&'static str, String>,
 }
 
 /// Reads the configuration. A file that is not there is an empty one if `optional`. The settings come
@@ -141,6 +145,7 @@ fn resolve(reader: &mut Reader) -> Settings {
     let snapshot = snapshot(reader);
     let admin_token = token(reader, "admin.token_env");
     Settings {
+        written: reader.written(),
         listen,
         admin_listen: admin_listen(reader, admin_token.is_some()),
         admin_token,
@@ -160,6 +165,7 @@ fn resolve(reader: &mut Reader) -> Settings {
             body_timeout: reader.duration("server.body_timeout", Duration::from_secs(60)),
             max_body_bytes: count(reader, "injection.max_body_bytes", 8 << 20, 1 << 10..=1 << 30),
             headers: reader.flag("injection.headers", true),
+            log_share: reader.share("log.sample", 1.0),
             keys,
             route: RouteSettings {
                 brand_header: reader.flag("knowledge.brand_header", false),
@@ -371,6 +377,7 @@ fn snapshot(reader: &mut Reader) -> SnapshotSettings {
             &[("o200k", Tokenizer::O200k), ("cl100k", Tokenizer::Cl100k), ("estimate", Tokenizer::Estimate)],
         ),
         lenient: reader.choice("upstream.profile", false, &[("strict", false), ("lenient", true)]),
+        lints: lints(reader),
     }
 }
 
@@ -402,6 +409,11 @@ fn planner(reader: &mut Reader) -> PlannerSettings {
         deadline_cap: reader.duration("retrieval.deadline_cap", Duration::from_secs(1)),
         background: Duration::from_secs(5),
         cache_entries: count(reader, "injection.plan_cache", 20_000, 1..=10_000_000),
+        breaker: BreakerSettings {
+            failures: u32::try_from(reader.number("retrieval.breaker_failures", 8, 1..=1_000_000))
+                .unwrap_or(8),
+            pause: reader.duration("retrieval.breaker_pause", BreakerSettings::default().pause),
+        },
     }
 }
 

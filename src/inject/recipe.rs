@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
+use crate::chat::{without_markers, without_tokens};
 use crate::document::{Place, Problem, Table, parse_yaml, split_front_matter};
 use crate::knowledge::{Body, Item, Origin, Validity};
 
@@ -138,9 +139,10 @@ pub struct RenderError {
     source: minijinja::Error,
 }
 
-/// What a template sees of an item of a brand, which it knows by its canonical spelling.
+/// What a template sees of an item of a brand, which it knows by its canonical spelling. None of it can speak for
+/// somebody else: labels that say who speaks and special tokens of chat templates are taken apart.
 fn view(item: &Item, brand: &str) -> Value {
-    let list = |texts: &[String]| texts.iter().map(String::as_str).collect::<Value>();
+    let list = |texts: &[String]| texts.iter().map(|text| without_markers(text)).collect::<Value>();
     let (kind, context) = match &item.body {
         Body::Fact { context, .. } => ("fact", list(context)),
         Body::Example { .. } => ("example", list(&[])),
@@ -148,14 +150,14 @@ fn view(item: &Item, brand: &str) -> Value {
     // Both pairs of names mean the same two texts, so that a template may be written for either kind.
     context! {
         kind,
-        brand,
+        brand => without_markers(brand),
         context,
-        title => item.title(),
-        text => item.text(),
-        question => item.title(),
-        answer => item.text(),
+        title => without_markers(item.title()),
+        text => without_markers(item.text()),
+        question => without_markers(item.title()),
+        answer => without_markers(item.text()),
         language => item.language.as_deref().map_or("", |tag| tag.split(['-', '_']).next().unwrap_or_default()),
-        source => item.source.as_deref().unwrap_or_default(),
+        source => without_markers(item.source.as_deref().unwrap_or_default()),
         tags => list(&item.tags),
     }
 }
@@ -187,7 +189,9 @@ impl Recipe {
     }
 
     fn template(&self, part: &str, values: Value) -> Result<String, minijinja::Error> {
-        let text = self.templates.get_template(part)?.render(values)?.trim().to_owned();
+        let rendered = self.templates.get_template(part)?.render(values)?;
+        // Once more over the whole: two texts that a template puts side by side can make a token together.
+        let text = without_tokens(rendered.trim()).into_owned();
         if text.is_empty() {
             // Some providers refuse a message without text.
             let reason = format!("the section `{part}` says nothing");

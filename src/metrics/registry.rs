@@ -88,6 +88,7 @@ pub struct Metrics {
     tokens_added: Counter,
     upstream_tokens: Counter,
     spans_lost: Counter,
+    breaker_openings: Counter,
     upstream_cached_tokens: Counter,
     plan_hits: Counter,
     plan_misses: Counter,
@@ -109,6 +110,10 @@ pub struct Gauges {
     pub connections: Gauge,
     /// Open tunnels: connections that have become WebSockets.
     pub tunnels: Gauge,
+    /// One while retrieval is left alone.
+    pub breaker_open: Gauge,
+    /// Retrievals that run or wait.
+    pub retrievals: Gauge,
     /// Items in the served snapshot.
     pub snapshot_items: Gauge,
     /// When the served snapshot was built, in seconds since 1970.
@@ -133,6 +138,7 @@ impl Metrics {
             tokens_added: Counter::default(),
             upstream_tokens: Counter::default(),
             spans_lost: Counter::default(),
+            breaker_openings: Counter::default(),
             upstream_cached_tokens: Counter::default(),
             plan_hits: Counter::default(),
             plan_misses: Counter::default(),
@@ -178,6 +184,7 @@ impl Metrics {
             "Prompt tokens that the upstream reported as cached",
             &self.upstream_cached_tokens,
         );
+        counter("breaker_openings", "Times that retrieval was left alone", &self.breaker_openings);
         counter("spans_lost", "Spans that no collector took", &self.spans_lost);
         counter("plan_cache_hits", "Requests whose whole plan was known", &self.plan_hits);
         counter("plan_cache_misses", "Requests that needed retrieval", &self.plan_misses);
@@ -232,6 +239,8 @@ impl Metrics {
         registry.register("in_flight_requests", "Requests being answered", gauges.in_flight.clone());
         registry.register("open_connections", "Open client connections", gauges.connections.clone());
         registry.register("open_tunnels", "Open WebSockets", gauges.tunnels.clone());
+        registry.register("breaker_open", "One while retrieval is left alone", gauges.breaker_open.clone());
+        registry.register("retrieval_jobs", "Retrievals that run or wait", gauges.retrievals.clone());
         registry.register("snapshot_items", "Items in the served snapshot", gauges.snapshot_items.clone());
         registry.register(
             "snapshot_timestamp",
@@ -274,6 +283,14 @@ impl Metrics {
     /// The proxy answered with an error of its own. `code` is one of the fixed error codes.
     pub fn error_answered(&self, code: &'static str) {
         self.errors.get_or_create(&ErrorLabels { code }).inc();
+    }
+
+    /// The circuit breaker on retrieval has opened or closed.
+    pub fn breaker(&self, is_open: bool) {
+        self.gauges.breaker_open.set(i64::from(is_open));
+        if is_open {
+            self.breaker_openings.inc();
+        }
     }
 
     /// A conversation's outbound prefix was broken.

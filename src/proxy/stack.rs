@@ -31,6 +31,8 @@ pub struct ProxySettings {
     pub max_body_bytes: usize,
     /// Whether chat responses say what was added.
     pub headers: bool,
+    /// Share of requests that ended well which leave a line in the log.
+    pub log_share: f64,
     /// Who may call; `None`: everybody.
     pub keys: Option<Arc<KeyRing>>,
     /// Paths and brands.
@@ -52,7 +54,7 @@ pub fn stack(
     let inject = InjectSettings { max_body_bytes: settings.max_body_bytes, headers: settings.headers };
     ServiceBuilder::new()
         // Outermost, so that every request has one log line and one count, however it ends.
-        .layer(ObserveLayer::new(Arc::clone(&metrics), recorder, settings.body_timeout))
+        .layer(ObserveLayer::new(Arc::clone(&metrics), recorder, settings.log_share, settings.body_timeout))
         // Errors become answers in one place.
         .layer(RefuseLayer::new(Arc::clone(&metrics)))
         // Targets that could mean another host or path to the upstream are refused before anything reads them.

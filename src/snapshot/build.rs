@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use crate::document::Problem;
 use crate::inject::{Placement, Prepared, Recipe, TokenCounter, Tokenizer, load_recipes};
-use crate::knowledge::{Brand, Disclosure, Item, Knowledge, Limits, load};
+use crate::knowledge::{Brand, Disclosure, Item, Knowledge, Limits, Loaded, load};
+use crate::lint::{Levels, Linted, lint};
 use crate::mentions::Lexicon;
 use crate::retrieval::{Calibration, Embedder, Index, NameMatcher, SearchSettings, VectorStore};
 
@@ -32,6 +33,8 @@ pub struct SnapshotSettings {
     pub tokenizer: Tokenizer,
     /// Whether the upstream takes system messages anywhere.
     pub lenient: bool,
+    /// What becomes of what lints find in the knowledge.
+    pub lints: Levels,
 }
 
 /// One brand, ready to be searched and told.
@@ -164,14 +167,25 @@ impl Builder {
 
     /// Reads and checks everything without building: all problems at once.
     pub fn check(&self, now: Timestamp) -> Vec<Problem> {
-        let loaded = load(&self.settings.knowledge, &self.settings.limits, now);
+        let Loaded { knowledge, mut problems } = self.load(now);
         let (recipes, recipe_problems) = load_recipes(&self.settings.prompts);
-        let mut problems = loaded.problems;
         problems.extend(recipe_problems);
-        let brands: Vec<&str> = loaded.knowledge.brands.iter().map(|brand| &*brand.id).collect();
+        let brands: Vec<&str> = knowledge.brands.iter().map(|brand| &*brand.id).collect();
         self.default_brands(&brands, &mut problems);
         self.serving_recipe(&recipes, &mut problems);
         problems
+    }
+
+    /// The knowledge and all that is wrong with it.
+    fn load(&self, now: Timestamp) -> Loaded {
+        let mut loaded = load(&self.settings.knowledge, &self.settings.limits, now);
+        loaded.problems.extend(lint(&Linted {
+            root: &self.settings.knowledge,
+            knowledge: &loaded.knowledge,
+            levels: &self.settings.lints,
+            now,
+        }));
+        loaded
     }
 
     /// Builds the snapshot of `now`. `Err`: at least one of the problems is an error. `progress` is told
@@ -182,11 +196,10 @@ impl Builder {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Snapshot, Vec<Problem>), Vec<Problem>> {
         let started = Instant::now();
-        let loaded = load(&self.settings.knowledge, &self.settings.limits, now);
+        let Loaded { knowledge, mut problems } = self.load(now);
         let (recipes, recipe_problems) = load_recipes(&self.settings.prompts);
-        let mut problems = loaded.problems;
         problems.extend(recipe_problems);
-        let ids: Vec<&str> = loaded.knowledge.brands.iter().map(|brand| &*brand.id).collect();
+        let ids: Vec<&str> = knowledge.brands.iter().map(|brand| &*brand.id).collect();
         let default_brands = self.default_brands(&ids, &mut problems);
         let recipe = self.serving_recipe(&recipes, &mut problems);
         let Some(recipe) = recipe.filter(|_| !problems.iter().any(Problem::is_error)) else {
@@ -196,7 +209,7 @@ impl Builder {
         let mut counter = Counter::new(self.settings.tokenizer);
         let mut brands = Vec::new();
         let mut report = BuildReport::default();
-        for brand in &loaded.knowledge.brands {
+        for brand in &knowledge.brands {
             match self.serve(brand, &recipe, now, &mut store, &mut counter, progress) {
                 Ok((brand, embedded)) => {
                     report.items += brand.len();
@@ -219,18 +232,18 @@ impl Builder {
             );
         }
         report.took = started.elapsed();
-        let id = self.id(&loaded.knowledge.brands, &recipe, now);
-        let next_boundary = next_boundary(&loaded.knowledge.brands, now);
+        let id = self.id(&knowledge.brands, &recipe, now);
+        let next_boundary = next_boundary(&knowledge.brands, now);
         let snapshot = Snapshot {
             id,
             brands,
             recipes,
             recipe,
-            lexicon: Lexicon::of_brands(&loaded.knowledge.brands).ok().map(Arc::new),
+            lexicon: Lexicon::of_brands(&knowledge.brands).ok().map(Arc::new),
             built: now,
             next_boundary,
             report,
-            knowledge: Arc::new(loaded.knowledge),
+            knowledge: Arc::new(knowledge),
             default_brands,
             lenient: self.settings.lenient,
         };

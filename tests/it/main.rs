@@ -8,6 +8,7 @@
 )]
 
 mod arms;
+mod breakout;
 mod commands;
 mod conformance;
 mod console;
@@ -25,6 +26,7 @@ mod keys;
 mod knowledge;
 mod labelled;
 mod legality;
+mod lints;
 mod live;
 mod measure;
 mod mentions;

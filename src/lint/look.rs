@@ -1,0 +1,246 @@
+//! Looks at a knowledge folder with every lint that is not allowed. Messages hold no text of an item: a reload logs
+//! them. `check` shows the place.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::catalog::{Level, Levels, Lint};
+use super::characters::{invisible, look_alike};
+use super::concealment::concealment;
+use super::finding::{Files, Finding};
+use super::numbers::contradictions;
+use super::orders::{markup, order};
+use super::personal::personal;
+use super::praise::{disparagement, rivals, superlative};
+use super::similar::duplicates;
+use crate::chat::{MarkerKind, marker};
+use crate::document::Problem;
+use crate::knowledge::{Brand, Item, Knowledge};
+use crate::mentions::Lexicon;
+
+/// How long before its end an item's validity is spoken of.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Findings of one lint that are reported; the rest is counted.
+const MOST: usize = 50;
+
+/// What is looked at, and how.
+pub struct Linted<'a> {
+    /// The knowledge folder, to say where in it things stand.
+    pub root: &'a Path,
+    /// What was read from it.
+    pub knowledge: &'a Knowledge,
+    /// The level of each lint.
+    pub levels: &'a Levels,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// Everything that the lints find: warnings and errors, as the levels say.
+pub fn lint(linted: &Linted<'_>) -> Vec<Problem> {
+    let mut findings = Vec::new();
+    for brand in &linted.knowledge.brands {
+        let mut look = Look { levels: linted.levels, now: linted.now, findings: Vec::new() };
+        look.brand(brand);
+        findings.append(&mut look.findings);
+    }
+    let mut files = Files::new(linted.root);
+    let mut problems = Vec::new();
+    for &lint in Lint::ALL {
+        let level = linted.levels.of(lint);
+        let of_this = || findings.iter().filter(|finding| finding.lint == lint);
+        problems.extend(of_this().take(MOST).map(|finding| files.problem(finding, level)));
+        if let Some(more) = of_this().count().checked_sub(MOST).filter(|more| *more > 0) {
+            problems.push(Problem::note(linted.root, format!("{}: {more} more are not shown", lint.name())));
+        }
+    }
+    problems.extend(names(linted));
+    problems
+}
+
+/// Names by which mentions could not be told apart. They serve all the same, and cannot be measured.
+fn names(linted: &Linted<'_>) -> Option<Problem> {
+    let level = linted.levels.of(Lint::AmbiguousNames);
+    let error = Lexicon::of_brands(&linted.knowledge.brands).err().filter(|_| level != Level::Allow)?;
+    let message = format!("{}: mentions cannot be counted: {error}", Lint::AmbiguousNames.name());
+    let problem = match level {
+        Level::Deny => Problem::error(linted.root, message),
+        Level::Warn | Level::Allow => Problem::warning(linted.root, message),
+    };
+    Some(problem.hint("mend `name`, `aliases`, `competitors` or `excludes` in brand.toml"))
+}
+
+struct Look<'a> {
+    levels: &'a Levels,
+    now: Timestamp,
+    findings: Vec<Finding<'a>>,
+}
+
+impl<'a> Look<'a> {
+    fn brand(&mut self, brand: &'a Brand) {
+        // What has ended is told to nobody.
+        let told = |item: &&Item| item.validity.until.is_none_or(|until| self.now < until);
+        let items: Vec<&'a Item> = brand.items.iter().map(|item| &**item).filter(told).collect();
+        let rivals = rivals(&brand.competitors);
+        for &item in &items {
+            self.characters(item);
+            self.orders(item);
+            self.claims(item, rivals.as_ref());
+            self.metadata(item);
+        }
+        self.pairs(brand, &items);
+    }
+
+    fn is_on(&self, lint: Lint) -> bool {
+        self.levels.of(lint) != Level::Allow
+    }
+
+    fn add(&mut self, lint: Lint, item: &'a Item, snippet: &str, message: String, remedy: &'static str) {
+        if self.is_on(lint) {
+            self.findings.push(Finding { lint, item, snippet: snippet.to_owned(), message, remedy });
+        }
+    }
+
+    /// Once for each text of an item that is told.
+    fn characters(&mut self, item: &'a Item) {
+        for text in [item.title(), item.text()] {
+            if let Some((what, word)) = invisible(text) {
+                let message = format!("the text holds {what}");
+                self.add(Lint::InvisibleCharacters, item, &word, message, "delete it and type the word anew");
+            }
+            if let Some(word) = look_alike(text) {
+                let message = "a word is written with letters that look like others".to_owned();
+                self.add(Lint::LookAlikeLetters, item, word, message, "type the word anew");
+            }
+            match marker(text) {
+                Some((MarkerKind::Token, range)) => {
+                    let token = &text[range];
+                    let message = "the text holds a special token of chat templates".to_owned();
+                    self.add(
+                        Lint::ChatTemplateToken,
+                        item,
+                        token,
+                        message,
+                        "take it out, or say it in words",
+                    );
+                }
+                Some((MarkerKind::Role, range)) => {
+                    let label = &text[range];
+                    let message = "a line begins as if somebody else spoke".to_owned();
+                    self.add(Lint::RoleMarker, item, label, message, "begin the line with another word");
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn orders(&mut self, item: &'a Item) {
+        for text in [item.title(), item.text()] {
+            if let Some(hidden) = concealment(text) {
+                let message = "the text tells the model to hide something".to_owned();
+                self.add(
+                    Lint::Concealment,
+                    item,
+                    &hidden,
+                    message,
+                    "take the sentence out: foreword never hides what it does",
+                );
+            }
+            if let Some(range) = order(text) {
+                let order = &text[range];
+                let message = "the text gives the model an order".to_owned();
+                self.add(Lint::InstructionLikeText, item, order, message, "state what is true of the brand");
+            }
+            if let Some((range, what)) = markup(text) {
+                let message = format!("the markup would run on in a recipe: {what}");
+                self.add(Lint::RecipeMarkup, item, &text[range], message, "close it, or leave it out");
+            }
+        }
+    }
+
+    fn claims(&mut self, item: &'a Item, rivals: Option<&regex::Regex>) {
+        for text in [item.title(), item.text()] {
+            if item.source.is_none()
+                && let Some(range) = superlative(text)
+            {
+                let claim = &text[range];
+                let message = "this is a claim, and no source supports it".to_owned();
+                self.add(
+                    Lint::UnsourcedSuperlative,
+                    item,
+                    claim,
+                    message,
+                    "add a line `Source:` with a page that does, or say what can be counted",
+                );
+            }
+            if let Some((sentence, name)) = rivals.and_then(|rivals| disparagement(text, rivals)) {
+                let message = format!("the sentence speaks ill of {name}, a competitor");
+                self.add(
+                    Lint::Disparagement,
+                    item,
+                    sentence,
+                    message,
+                    "say what the brand does, and leave others out",
+                );
+            }
+            if let Some((range, what)) = personal(text) {
+                let message = format!("this looks like {what}");
+                self.add(
+                    Lint::PersonalData,
+                    item,
+                    &text[range],
+                    message,
+                    "take it out, or name an office instead",
+                );
+            }
+        }
+    }
+
+    fn metadata(&mut self, item: &'a Item) {
+        if item.source.is_none() {
+            let message = "nothing says where the statement comes from".to_owned();
+            self.add(
+                Lint::MissingSource,
+                item,
+                "",
+                message,
+                "add `source:` to the front matter or the entry, or a line `Source:` under the text",
+            );
+        }
+        if let Some(until) = item.validity.until
+            && until > self.now
+            && until.duration_since(self.now) <= SOON
+        {
+            let message = format!("the item is told until {until} only");
+            self.add(Lint::ExpiresSoon, item, "", message, "renew `valid_until`, or let it end");
+        }
+    }
+
+    fn pairs(&mut self, brand: &'a Brand, items: &[&'a Item]) {
+        if self.is_on(Lint::NearDuplicate) {
+            for (first, second) in duplicates(items) {
+                let message = format!("this says the same as {}", place(items[first]));
+                self.add(Lint::NearDuplicate, items[second], "", message, "keep one of the two");
+            }
+        }
+        if self.is_on(Lint::ContradictoryNumbers) {
+            let names: Vec<&str> =
+                std::iter::once(&brand.name).chain(&brand.aliases).map(String::as_str).collect();
+            for found in contradictions(items, &names) {
+                let message = format!("a number does not go with the one in {}", place(items[found.items.0]));
+                self.add(
+                    Lint::ContradictoryNumbers,
+                    items[found.items.1],
+                    found.sentence,
+                    message,
+                    "correct one, or say in both what is counted",
+                );
+            }
+        }
+    }
+}
+
+/// Where an item stands, for messages about another.
+fn place(item: &Item) -> String {
+    format!("{}:{}", item.origin.file.display(), item.origin.line)
+}
