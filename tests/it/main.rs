@@ -38,6 +38,7 @@ mod reload;
 mod retrieval;
 mod retrieval_pool;
 mod statistics;
+mod streams;
 mod support;
 mod tidy;
 mod tls;
