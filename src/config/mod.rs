@@ -6,6 +6,7 @@ mod lints;
 mod reader;
 mod settings;
 mod telemetry;
+mod topics;
 
 pub use keys::KEYS;
 pub use settings::{LogFormat, Overrides, Settings, load};

@@ -3,6 +3,7 @@
 
 mod assignment;
 mod build;
+mod count;
 mod explain;
 mod explain_json;
 mod memory;
@@ -12,6 +13,7 @@ mod reload;
 mod scope;
 mod treatment;
 mod turns;
+mod veto;
 
 pub use assignment::{Assignment, ConversationKey, Experiment, HOLDOUT, INJECTED, LiveArm};
 pub use build::{BuildReport, Builder, ServedBrand, Snapshot, SnapshotSettings};
@@ -20,3 +22,4 @@ pub use planner::{Observed, Planned, Planner, PlannerSettings, Request};
 pub use reload::{LastReload, Reloader, WatchMode, watch};
 pub use scope::{BrandChoice, Scope};
 pub use treatment::{Treatment, TreatmentError, Variation};
+pub use veto::TopicSettings;
