@@ -4,11 +4,14 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use foreword::chat::{Conversation, Dialect, SseDecoder};
 use foreword::inject::{Budget, Form, Plan, Prepared, estimate_tokens, inserted, load_recipes, splice};
 use foreword::knowledge::{Body, Item, Origin, Validity};
 use foreword::leaks::Watch;
+use foreword::mentions::{Alias, BrandNames, Lexicon};
+use foreword::tap::AnswerReader;
 
 /// A conversation of `turns` turns, each with an answer of about 120 bytes.
 fn conversation(turns: usize) -> String {
@@ -100,9 +103,42 @@ fn benches(criterion: &mut Criterion) {
             black_box(watch.finish())
         });
     });
+    answers(criterion);
     criterion.bench_function("plan and render one turn", |bencher| {
         bencher.iter(|| black_box(Plan::empty().offer(&offers, &recipe, Form::Messages, &budget)));
     });
+}
+
+/// An answer of 300 events with 20 bytes of text each: read along for its text, and searched for 200 names when it has
+/// ended.
+fn answers(criterion: &mut Criterion) {
+    const EVENTS: usize = 300;
+    let event = Bytes::from_static(
+        b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" some twenty bytes, \"},\"finish_reason\":null}]}\n\n",
+    );
+    let names = (0..200).map(|number| BrandNames {
+        id: format!("brand-{number}"),
+        names: vec![Alias::from(format!("Product{number} Works").as_str())],
+        ..BrandNames::default()
+    });
+    let lexicon = Lexicon::new(&names.collect::<Vec<_>>()).ok();
+    let read = || {
+        let mut reader = AnswerReader::new(Some("text/event-stream"), None, true);
+        for _ in 0..EVENTS {
+            reader.data(black_box(&event));
+        }
+        reader.finish()
+    };
+    let mut group = criterion.benchmark_group("an answer of 300 events");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.bench_function("read along, on the request path", |bencher| bencher.iter(|| black_box(read())));
+    if let Some(lexicon) = &lexicon {
+        let reading = read();
+        group.bench_function("searched for 200 names, elsewhere", |bencher| {
+            bencher.iter(|| black_box(reading.texts[0].finish(lexicon, Some("A question?"), None)));
+        });
+    }
+    group.finish();
 }
 
 criterion_group!(core, benches);

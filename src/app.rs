@@ -16,13 +16,15 @@ use crate::console::{self, Console};
 use crate::document::Problem;
 use crate::live::Recorder;
 use crate::metrics::{Gauges, Metrics};
-use crate::proxy::stack;
+use crate::proxy::{Tunnels, stack};
 use crate::retrieval::{Embedder, ModelSource, OpenError, Pool};
 use crate::server::{CertificateError, Drained, Tls, serve};
 use crate::snapshot::{Builder, Planner, Reloader, watch as watch_files};
 use crate::telemetry::{Exporter, TelemetryError};
 use crate::upstream::{TlsError, Upstream};
 
+/// How long a retrieval may take before it counts as hanging: twice what a plan is worked on in the background.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the last traces may take to be sent.
 const LAST_TRACES: Duration = Duration::from_secs(2);
 
@@ -82,7 +84,7 @@ pub fn core(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Resu
     let builder = Builder::new(settings.snapshot.clone(), embedder.clone(), settings.search.clone());
     let (reloader, problems) =
         Reloader::start(builder, Arc::clone(&metrics), progress).map_err(StartError::Knowledge)?;
-    let pool = Pool::new(settings.retrieval_workers, settings.retrieval_queue);
+    let pool = Pool::new(settings.retrieval_workers, settings.retrieval_queue, PATIENCE);
     let planner = reloader.planner(
         embedder,
         settings.search.clone(),
@@ -213,6 +215,12 @@ impl Bound {
             shutdown.await;
             stop.send_replace(true);
         });
+        let stopping = stopped.clone();
+        let stopped_at = tokio::spawn(async move {
+            until_set(stopping).await;
+            Instant::now()
+        });
+        let tunnels = Tunnels::new(Arc::clone(&core.metrics));
         let files = tokio::spawn(watch_files(Arc::clone(&core.reloader), settings.watch));
         let following = tls.clone();
         let certificate = tokio::spawn(async move {
@@ -226,6 +234,7 @@ impl Bound {
             Arc::clone(&core.planner),
             Arc::clone(&core.metrics),
             recorder.clone(),
+            tunnels.clone(),
         );
         let operators = admin::router(
             Arc::clone(&core.planner),
@@ -254,6 +263,9 @@ impl Bound {
             settings.drain,
         )
         .await;
+        // No connection can become a tunnel any more; those that there are get what is left of the time.
+        let deadline = stopped_at.await.map_or_else(|_| Instant::now(), |at| at + settings.drain);
+        let tunnels_cut = tunnels.drain(deadline.into()).await;
         // It waits for the disk, which a worker thread must not.
         let _written = tokio::task::spawn_blocking(move || recorder.finish()).await;
         if let Some(exporting) = exporting {
@@ -262,7 +274,7 @@ impl Bound {
         files.abort();
         certificate.abort();
         admin_task.abort();
-        drained
+        Drained { cut: drained.cut + tunnels_cut }
     }
 }
 

@@ -27,14 +27,18 @@ def binary_named_by_environment() -> Path:
 
 
 def start(
-    children: Children, binary: Path, upstream_url: str, settings: dict[str, str] | None = None
+    children: Children,
+    binary: Path,
+    upstream_url: str,
+    settings: dict[str, str] | None = None,
+    config: Path = ROOT / "foreword.toml",
 ) -> ForewordServer:
     """`settings` are environment variables of the configuration, such as FOREWORD_LIVE__STORE."""
     if not os.access(binary, os.X_OK):
         raise ProcessError(f"there is no foreword at {binary}; run `cargo build` or name one with FOREWORD_BIN")
     anywhere = "127.0.0.1:0"
-    command = [str(binary), "serve", "--config", "foreword.toml", "--upstream", upstream_url]
-    child = children.start("foreword", [*command, "--listen", anywhere, "--admin", anywhere], cwd=ROOT, env=settings or {})
+    command = [str(binary), "serve", "--config", str(config), "--upstream", upstream_url]
+    child = children.start("foreword", [*command, "--listen", anywhere, "--admin", anywhere], cwd=ROOT, env=settings)
     address = r"(http://[^\s\"',]+)"
     listening = child.wait_for_line(rf"listening on\W+{address}", READY_SECONDS)[1].rstrip("/.")
     admin = child.wait_for_line(rf"admin on\W+{address}", READY_SECONDS)[1].rstrip("/.")

@@ -186,14 +186,32 @@ def client_pieces() -> list:
         run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "making a Python environment")
         pip("install", "--requirement", str(requirements), interpreter=str(folder / "bin/python"))
 
+    frameworks = ROOT / "tests/clients/python/frameworks.txt"
+
+    def fill_frameworks(folder: Path) -> None:
+        # The list is whole by itself, and Python compiles what it really loads.
+        run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "making a Python environment")
+        listed = ["--no-deps", "--no-compile", "--requirement", str(frameworks)]
+        pip("install", *listed, interpreter=str(folder / "bin/python"))
+
     package = ROOT / "tests/clients/node/package.json"
     lock = package.with_name("package-lock.json")
 
-    def fill_node(folder: Path) -> None:
+    def fill_from_lock(folder: Path, package: Path, lock: Path) -> None:
         shutil.copy(package, folder)
         shutil.copy(lock, folder)
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-        run(["npm", "ci", *options, "--cache", str(WORK / "npm")], "npm ci of tests/clients/node", cwd=folder)
+        doing = f"npm ci of {package.parent.relative_to(ROOT)}"
+        run(["npm", "ci", *options, "--cache", str(WORK / "npm")], doing, cwd=folder)
+
+    def fill_node(folder: Path) -> None:
+        fill_from_lock(folder, package, lock)
+
+    browser = ROOT / "tests/console/package.json"
+    browser_lock = browser.with_name("package-lock.json")
+
+    def fill_browser(folder: Path) -> None:
+        fill_from_lock(folder, browser, browser_lock)
 
     def fill_templates(folder: Path) -> None:
         with zipfile.ZipFile(download(CHAT_TEMPLATES)) as archive:
@@ -204,7 +222,9 @@ def client_pieces() -> list:
     return [
         Folder("templates", CHAT_TEMPLATES.pinned(), fill_templates),
         Folder("clients/venv", requirements.read_text() + python, fill_venv),
+        Folder("clients/frameworks", frameworks.read_text() + python, fill_frameworks),
         Folder("clients/node", package.read_text() + lock.read_text(), fill_node),
+        Folder("clients/browser", browser.read_text() + browser_lock.read_text(), fill_browser),
     ]
 
 

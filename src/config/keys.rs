@@ -60,6 +60,8 @@ pub const KEYS: &[&str] = &[
     "retrieval.deadline",
     "retrieval.deadline_per_past_turn",
     "retrieval.deadline_cap",
+    "retrieval.breaker_failures",
+    "retrieval.breaker_pause",
     "retrieval.false_injection_rate",
     "retrieval.min_score",
     "retrieval.model_languages",
@@ -93,4 +95,5 @@ pub const KEYS: &[&str] = &[
     "console.reports",
     "log.format",
     "log.level",
+    "log.sample",
 ];

@@ -7,6 +7,7 @@ mod reader;
 mod settings;
 mod telemetry;
 mod topics;
+mod upstream;
 
 pub use keys::KEYS;
 pub use settings::{LogFormat, Overrides, Settings, load};

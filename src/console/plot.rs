@@ -37,7 +37,8 @@ pub(super) fn plot(series: &[Series], scale: Scale) -> Option<Value> {
     let bottom = if lowest < 0.0 { -round_up(-lowest) } else { 0.0 };
     let frame = Frame { first, days: between(first, last), bottom, top };
     let mut ticks = vec![top, f64::midpoint(top, 0.0), 0.0];
-    ticks.extend((bottom < 0.0).then_some(bottom));
+    // Two numbers need room between them.
+    ticks.extend((-bottom > 0.1 * (top - bottom)).then_some(bottom));
     Some(context! {
         lines => series.iter().map(|series| frame.line(series, scale)).collect::<Vec<_>>(),
         ticks => ticks.into_iter().map(|value| context! { text => tick(value, scale), y => frame.y(value) }).collect::<Vec<_>>(),

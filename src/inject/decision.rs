@@ -51,6 +51,8 @@ pub enum SkipReason {
     Overloaded,
     /// Retrieval did not finish in time.
     Deadline,
+    /// Retrieval has failed repeatedly, and is left alone for a while.
+    BreakerOpen,
     /// The client asked for an answer without added context.
     OptOut,
     /// An experiment asked for an answer without added context.
@@ -86,6 +88,7 @@ impl SkipReason {
             SkipReason::RetrievalFailed => "retrieval_failed",
             SkipReason::Overloaded => "overloaded",
             SkipReason::Deadline => "deadline",
+            SkipReason::BreakerOpen => "breaker_open",
             SkipReason::OptOut => "opt_out",
             SkipReason::Passthrough => "passthrough",
             SkipReason::Holdout => "holdout",
@@ -118,6 +121,7 @@ impl SkipReason {
             SkipReason::RetrievalFailed => "retrieval failed",
             SkipReason::Overloaded => "retrieval is busy",
             SkipReason::Deadline => "retrieval did not finish in time",
+            SkipReason::BreakerOpen => "retrieval has failed repeatedly, and is left alone for a while",
             SkipReason::OptOut => "the client asked for no added context",
             SkipReason::Passthrough => "the experiment asks for no added context",
             SkipReason::Holdout => "the conversation is held out, so that the effect can be told",

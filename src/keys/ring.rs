@@ -18,6 +18,8 @@ pub struct Client {
     pub name: String,
     /// The brands whose items it may be told, by id; empty means those of every request.
     pub brands: Arc<[String]>,
+    /// Share of its conversations that are held out; `None`: as the brands and the configuration say.
+    pub holdout: Option<f64>,
     limiter: Option<DefaultDirectRateLimiter>,
 }
 
@@ -38,9 +40,21 @@ pub struct KeyRing {
 
 impl Client {
     /// A client with a rate in requests a minute, which may come all at once.
-    pub(super) fn new(id: String, name: String, brands: Vec<String>, per_minute: Option<u32>) -> Client {
+    pub(super) fn new(
+        id: String,
+        name: String,
+        brands: Vec<String>,
+        holdout: Option<f64>,
+        per_minute: Option<u32>,
+    ) -> Client {
         let quota = per_minute.and_then(std::num::NonZeroU32::new).map(Quota::per_minute);
-        Client { id, name, brands: brands.into(), limiter: quota.map(DefaultDirectRateLimiter::direct) }
+        Client {
+            id,
+            name,
+            brands: brands.into(),
+            holdout,
+            limiter: quota.map(DefaultDirectRateLimiter::direct),
+        }
     }
 }
 

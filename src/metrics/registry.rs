@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route};
+use super::labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route, TunnelEnd};
 
 /// Upper bounds in seconds, from 100 microseconds to 10 seconds.
 const FAST: [f64; 10] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
@@ -58,6 +58,11 @@ struct DisclosureLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TunnelLabels {
+    ending: TunnelEnd,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LossLabels {
     cause: LiveLoss,
 }
@@ -78,10 +83,12 @@ pub struct Metrics {
     answers: Family<AnswerLabels, Counter>,
     receipts_lost: Family<LossLabels, Counter>,
     disclosures: Family<DisclosureLabels, Counter>,
+    tunnels: Family<TunnelLabels, Counter>,
     items: Counter,
     tokens_added: Counter,
     upstream_tokens: Counter,
     spans_lost: Counter,
+    breaker_openings: Counter,
     upstream_cached_tokens: Counter,
     plan_hits: Counter,
     plan_misses: Counter,
@@ -101,6 +108,12 @@ pub struct Gauges {
     pub in_flight: Gauge,
     /// Open client connections.
     pub connections: Gauge,
+    /// One while retrieval is left alone.
+    pub breaker_open: Gauge,
+    /// Retrievals that run or wait.
+    pub retrievals: Gauge,
+    /// Open tunnels: connections that have become WebSockets.
+    pub tunnels: Gauge,
     /// Items in the served snapshot.
     pub snapshot_items: Gauge,
     /// When the served snapshot was built, in seconds since 1970.
@@ -120,10 +133,12 @@ impl Metrics {
             answers: Family::default(),
             receipts_lost: Family::default(),
             disclosures: Family::default(),
+            tunnels: Family::default(),
             items: Counter::default(),
             tokens_added: Counter::default(),
             upstream_tokens: Counter::default(),
             spans_lost: Counter::default(),
+            breaker_openings: Counter::default(),
             upstream_cached_tokens: Counter::default(),
             plan_hits: Counter::default(),
             plan_misses: Counter::default(),
@@ -169,6 +184,7 @@ impl Metrics {
             "Prompt tokens that the upstream reported as cached",
             &self.upstream_cached_tokens,
         );
+        counter("breaker_openings", "Times that retrieval was left alone", &self.breaker_openings);
         counter("spans_lost", "Spans that no collector took", &self.spans_lost);
         counter("plan_cache_hits", "Requests whose whole plan was known", &self.plan_hits);
         counter("plan_cache_misses", "Requests that needed retrieval", &self.plan_misses);
@@ -183,6 +199,7 @@ impl Metrics {
         registry.register("reloads", "Reloads by result", self.reloads.clone());
         registry.register("answers", "Answers by arm, and whether they name the brand", self.answers.clone());
         registry.register("disclosures", "Disclosures by what became of them", self.disclosures.clone());
+        registry.register("tunnels", "Tunnels by how they ended", self.tunnels.clone());
         registry.register("receipts_lost", "Receipts that were not kept", self.receipts_lost.clone());
     }
 
@@ -221,6 +238,9 @@ impl Metrics {
         let gauges = &self.gauges;
         registry.register("in_flight_requests", "Requests being answered", gauges.in_flight.clone());
         registry.register("open_connections", "Open client connections", gauges.connections.clone());
+        registry.register("breaker_open", "One while retrieval is left alone", gauges.breaker_open.clone());
+        registry.register("retrieval_jobs", "Retrievals that run or wait", gauges.retrievals.clone());
+        registry.register("open_tunnels", "Open WebSockets", gauges.tunnels.clone());
         registry.register("snapshot_items", "Items in the served snapshot", gauges.snapshot_items.clone());
         registry.register(
             "snapshot_timestamp",
@@ -265,6 +285,14 @@ impl Metrics {
         self.errors.get_or_create(&ErrorLabels { code }).inc();
     }
 
+    /// The circuit breaker on retrieval has opened or closed.
+    pub fn breaker(&self, is_open: bool) {
+        self.gauges.breaker_open.set(i64::from(is_open));
+        if is_open {
+            self.breaker_openings.inc();
+        }
+    }
+
     /// A conversation's outbound prefix was broken.
     pub fn prefix_broken(&self, cause: PrefixBreak) {
         self.prefix_breaks.get_or_create(&CauseLabels { cause }).inc();
@@ -294,6 +322,11 @@ impl Metrics {
     /// Spans were not taken by a collector.
     pub fn spans_lost(&self, count: u64) {
         self.spans_lost.inc_by(count);
+    }
+
+    /// A tunnel ended.
+    pub fn tunnel_ended(&self, ending: TunnelEnd) {
+        self.tunnels.get_or_create(&TunnelLabels { ending }).inc();
     }
 
     /// Receipts were not kept.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tower::ServiceBuilder;
 
 use super::authenticate::{Authenticate, AuthenticateLayer};
-use super::forward::Forward;
+use super::forward::{Forward, Tunnels};
 use super::guard::GuardLayer;
 use super::inject::{Inject, InjectLayer, InjectSettings};
 use super::limit::{Limit, LimitLayer};
@@ -31,6 +31,8 @@ pub struct ProxySettings {
     pub max_body_bytes: usize,
     /// Whether chat responses say what was added.
     pub headers: bool,
+    /// Share of requests that ended well which leave a line in the log.
+    pub log_share: f64,
     /// Who may call; `None`: everybody.
     pub keys: Option<Arc<KeyRing>>,
     /// Paths and brands.
@@ -47,11 +49,12 @@ pub fn stack(
     planner: Arc<Planner>,
     metrics: Arc<Metrics>,
     recorder: Recorder,
+    tunnels: Tunnels,
 ) -> Stack {
     let inject = InjectSettings { max_body_bytes: settings.max_body_bytes, headers: settings.headers };
     ServiceBuilder::new()
         // Outermost, so that every request has one log line and one count, however it ends.
-        .layer(ObserveLayer::new(Arc::clone(&metrics), recorder, settings.body_timeout))
+        .layer(ObserveLayer::new(Arc::clone(&metrics), recorder, settings.log_share, settings.body_timeout))
         // Errors become answers in one place.
         .layer(RefuseLayer::new(Arc::clone(&metrics)))
         // Targets that could mean another host or path to the upstream are refused before anything reads them.
@@ -64,5 +67,5 @@ pub fn stack(
         .layer(RouteLayer::new(settings.route.clone()))
         // Reads and splices chat bodies; everything else goes by.
         .layer(InjectLayer::new(planner, Arc::clone(&metrics), inject))
-        .service(Forward::new(upstream, metrics))
+        .service(Forward::new(upstream, metrics, tunnels))
 }

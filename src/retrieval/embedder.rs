@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fastembed::TextEmbedding;
 use parking_lot::FairMutex;
@@ -15,12 +16,18 @@ use super::store::Identity;
 /// How much of what the user said before is blended into the vector of a turn.
 const BLENDED: f32 = 0.4;
 
+/// How long a text waits for those before it. One takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Why a text has no vector.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
     /// The model failed.
     #[error("the embedding model failed: {0}")]
     Failed(String),
+    /// Another text has been computed for too long.
+    #[error("the embedding model has not come to an end with another text")]
+    Hangs,
     /// The model gave numbers that are no direction: NaN, infinity or zero.
     #[error("the embedding model gave a vector that is no direction")]
     NoDirection,
@@ -87,7 +94,7 @@ impl Embedder {
 
     /// The vector of a text, of length 1, computed anew.
     pub(super) fn compute(&self, text: &str) -> Result<Arc<[f32]>, EmbedError> {
-        let mut session = self.session.lock();
+        let mut session = self.session.try_lock_for(PATIENCE).ok_or(EmbedError::Hangs)?;
         let computed = catch_unwind(AssertUnwindSafe(|| session.embed([text], None)));
         drop(session);
         let mut vectors = match computed {

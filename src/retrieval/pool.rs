@@ -1,6 +1,8 @@
-//! Where retrieval computes: so many jobs at once, so many waiting, one more is turned away at once.
+//! Where retrieval computes: so many jobs at once, so many waiting, one more is turned away at once. A job that hangs keeps
+//! its thread, which nothing can take from it, but not its place.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
 
@@ -8,20 +10,36 @@ use tokio::sync::{Semaphore, oneshot};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
+/// Jobs that may hang at once, for each worker. With one more the pool waits for them.
+const HANGING: usize = 4;
+
 /// A bounded pool over the runtime's blocking threads.
 #[derive(Debug, Clone)]
 pub struct Pool {
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
+    hanging: Arc<Semaphore>,
+    capacity: usize,
+    patience: Duration,
 }
 
 impl Pool {
-    /// A pool that runs `workers` jobs at once and lets `queue` more wait.
-    pub fn new(workers: usize, queue: usize) -> Pool {
+    /// A pool that runs `workers` jobs at once and lets `queue` more wait. A job that takes longer than `patience` gives
+    /// its place to another, and goes on beside it.
+    pub fn new(workers: usize, queue: usize, patience: Duration) -> Pool {
+        let capacity = workers.saturating_add(queue).min(Semaphore::MAX_PERMITS);
         Pool {
             running: Arc::new(Semaphore::new(workers)),
-            admitted: Arc::new(Semaphore::new(workers.saturating_add(queue).min(Semaphore::MAX_PERMITS))),
+            admitted: Arc::new(Semaphore::new(capacity)),
+            hanging: Arc::new(Semaphore::new(workers.saturating_mul(HANGING).min(Semaphore::MAX_PERMITS))),
+            capacity,
+            patience,
         }
+    }
+
+    /// Jobs that run or wait.
+    pub fn jobs(&self) -> usize {
+        self.capacity - self.admitted.available_permits()
     }
 
     /// Hands in a job. Its result comes through the receiver; a receiver that reports an error means that
@@ -31,13 +49,24 @@ impl Pool {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<T>, Full> {
         let place = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| Full)?;
-        let running = Arc::clone(&self.running);
+        let (running, hanging) = (Arc::clone(&self.running), Arc::clone(&self.hanging));
+        let patience = self.patience;
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {
-            let _place = place;
-            // The semaphore is never closed.
-            let Ok(_turn) = running.acquire_owned().await else { return };
-            if let Ok(result) = tokio::task::spawn_blocking(job).await {
+            // The semaphores are never closed.
+            let Ok(turn) = running.acquire_owned().await else { return };
+            let mut working = tokio::task::spawn_blocking(job);
+            let held = (place, turn);
+            let (result, _held) = match tokio::time::timeout(patience, &mut working).await {
+                Ok(result) => (result, (Some(held), None)),
+                Err(_) => {
+                    tracing::warn!(?patience, "a retrieval hangs; another takes its place");
+                    let Ok(hangs) = hanging.acquire_owned().await else { return };
+                    drop(held);
+                    (working.await, (None, Some(hangs)))
+                }
+            };
+            if let Ok(result) = result {
                 let _nobody_waits = sender.send(result);
             }
         });

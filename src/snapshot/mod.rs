@@ -2,11 +2,13 @@
 //! and planning requests with it.
 
 mod assignment;
+mod breaker;
 mod build;
 mod count;
 mod explain;
 mod explain_json;
 mod memory;
+mod planned;
 mod planner;
 mod reading;
 mod reload;
@@ -16,9 +18,11 @@ mod turns;
 mod veto;
 
 pub use assignment::{Assignment, ConversationKey, Experiment, HOLDOUT, INJECTED, LiveArm};
+pub use breaker::BreakerSettings;
 pub use build::{BuildReport, Builder, ServedBrand, Snapshot, SnapshotSettings};
 pub use explain::{ExplainedTurn, Explanation, TellingLimits};
-pub use planner::{Observed, Planned, Planner, PlannerSettings, Request};
+pub use planned::{Observed, Planned};
+pub use planner::{Planner, PlannerSettings, Request};
 pub use reload::{LastReload, Reloader, WatchMode, watch};
 pub use scope::{BrandChoice, Scope};
 pub use treatment::{Treatment, TreatmentError, Variation};

@@ -11,16 +11,18 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
-use super::assignment::{Assignment, ConversationKey, Experiment};
+use super::assignment::{ConversationKey, Experiment};
+use super::breaker::{Breaker, BreakerSettings, Change};
 use super::build::{ServedBrand, Snapshot};
+use super::planned::{Chosen, Observed, Planned, Seen, disclosure};
 use super::reading::{ReadTurns, read_turns};
 use super::scope::{BrandChoice, Scope};
 use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
 use crate::chat::{Content, Dialect, Turn};
-use crate::inject::{Decision, Placed, Plan, SkipReason, splice};
+use crate::inject::{Decision, Plan, SkipReason, splice};
 use crate::metrics::{Metrics, PrefixBreak};
-use crate::retrieval::{Pool, language_of};
+use crate::retrieval::Pool;
 
 /// Bytes of a question that are kept beside its request, to know it again where an answer quotes it.
 const LONGEST_QUESTION: usize = 4 << 10;
@@ -38,6 +40,8 @@ pub struct PlannerSettings {
     pub background: Duration,
     /// Plans that are remembered.
     pub cache_entries: usize,
+    /// When retrieval is left alone.
+    pub breaker: BreakerSettings,
 }
 
 impl PlannerSettings {
@@ -61,39 +65,8 @@ pub struct Request<'a> {
     pub treatment: Option<&'a Treatment>,
     /// What the client calls the conversation.
     pub conversation: Option<&'a [u8]>,
-}
-
-/// A planned request.
-#[derive(Clone)]
-pub struct Planned {
-    /// What was decided.
-    pub decision: Decision,
-    /// What leaves.
-    pub body: Bytes,
-    /// What each turn got.
-    pub placed: Arc<[Placed]>,
-    /// The snapshot that decided.
-    pub snapshot: Arc<Snapshot>,
-    /// The request as the live experiment sees it.
-    pub observed: Option<Observed>,
-    /// What the answer is to end with.
-    pub disclosure: Option<Arc<str>>,
-    /// Time for the turns that were not known; `None` where all were.
-    pub retrieve: Option<Duration>,
-    /// The model that the request names.
-    pub model: Option<String>,
-}
-
-/// A request of the live experiment.
-#[derive(Debug, Clone)]
-pub struct Observed {
-    /// The conversation and its arm.
-    pub assignment: Assignment,
-    /// Whether something was added, or would have been but for the arm: answers are compared from the first turn on
-    /// that gets something.
-    pub is_eligible: bool,
-    /// What the user asked last.
-    pub question: Box<str>,
+    /// Share of conversations that its key wants held out.
+    pub holdout: Option<f64>,
 }
 
 /// Plans requests with the snapshot that is current when they come.
@@ -106,6 +79,7 @@ pub struct Planner {
     seed: u64,
     settings: PlannerSettings,
     experiment: Experiment,
+    breaker: Breaker,
     metrics: Arc<Metrics>,
 }
 
@@ -133,6 +107,7 @@ impl Planner {
             seed: RandomState::new().hash_one(0_u8),
             settings,
             experiment,
+            breaker: Breaker::new(settings.breaker),
             metrics,
         }
     }
@@ -197,8 +172,15 @@ impl Planner {
             plan
         } else {
             let began = Instant::now();
-            let extended =
-                self.extend(snapshot, scope, telling.clone(), request, turns, keys, first, plan).await;
+            let extended = match self.breaker.admits() {
+                true => {
+                    self.extend(snapshot, scope, telling.clone(), request, turns, keys, first, plan).await
+                }
+                false => Err(SkipReason::BreakerOpen),
+            };
+            // Histories that were never seen may miss their deadline without anything being wrong.
+            let is_new_turn = first + 1 == turns.len();
+            self.note(extended.as_ref().err().copied(), is_new_turn);
             seen.retrieve = Some(began.elapsed());
             if extended.is_err() && turns.len() > 1 {
                 self.metrics.prefix_broken(PrefixBreak::Deadline);
@@ -226,6 +208,30 @@ impl Planner {
         Ok(Chosen { decision, body: Some(spliced.body), placed: plan.placed, disclosure })
     }
 
+    /// Tells the breaker how retrieval went.
+    fn note(&self, failure: Option<SkipReason>, is_new_turn: bool) {
+        let change = match failure {
+            None => self.breaker.report(true),
+            Some(SkipReason::RetrievalFailed) => self.breaker.report(false),
+            Some(SkipReason::Deadline) => self.breaker.report(!is_new_turn),
+            // Not asked, or the request's own fault.
+            Some(_) => return,
+        };
+        match change {
+            Change::None => {}
+            Change::Opened => {
+                self.metrics.breaker(true);
+                tracing::warn!(
+                    "retrieval has failed repeatedly and is left alone; requests go on without additions"
+                );
+            }
+            Change::Closed => {
+                self.metrics.breaker(false);
+                tracing::info!("retrieval is well again");
+            }
+        }
+    }
+
     /// The request as the live experiment sees it, before anything is known of what it gets.
     fn observe(
         &self,
@@ -242,7 +248,8 @@ impl Planner {
             Some(name) => ConversationKey::Named(name),
             None => ConversationKey::Opening(&request.body[read.opening.clone()]),
         };
-        let holdout = brands.iter().filter_map(|brand| brand.holdout).reduce(f64::max);
+        let of_brands = || brands.iter().filter_map(|brand| brand.holdout).reduce(f64::max);
+        let holdout = request.holdout.or_else(of_brands);
         Some(Observed {
             assignment: self.experiment.assign(key, &ids, holdout),
             is_eligible: false,
@@ -329,7 +336,12 @@ impl Planner {
             give_up: started + self.settings.background.max(allowed),
         };
         let answer = self.pool.try_submit(move || work.run(plan)).map_err(|_| SkipReason::Overloaded)?;
-        match tokio::time::timeout_at(started + allowed, answer).await {
+        let count =
+            || self.metrics.gauges.retrievals.set(i64::try_from(self.pool.jobs()).unwrap_or(i64::MAX));
+        count();
+        let answered = tokio::time::timeout_at(started + allowed, answer).await;
+        count();
+        match answered {
             Err(_) => Err(SkipReason::Deadline),
             Ok(Ok(Ok(Some(plan)))) => Ok(plan),
             Ok(Ok(Ok(None))) => Err(SkipReason::Deadline),
@@ -343,40 +355,6 @@ impl Planner {
             }
         }
     }
-}
-
-/// What was decided for a request.
-struct Chosen {
-    decision: Decision,
-    /// What leaves, where it is not what came.
-    body: Option<Bytes>,
-    /// What was placed, or would have been.
-    placed: Arc<[Placed]>,
-    disclosure: Option<Arc<str>>,
-}
-
-/// What is known of a request also where nothing was chosen.
-#[derive(Default)]
-struct Seen {
-    observed: Option<Observed>,
-    retrieve: Option<Duration>,
-    model: Option<String>,
-}
-
-impl Chosen {
-    fn nothing(reason: SkipReason) -> Chosen {
-        let decision = Decision::Skipped(reason);
-        Chosen { decision, body: None, placed: Arc::from([]), disclosure: None }
-    }
-}
-
-/// What the brand that was told of last wants answers to end with, in the language of the last question.
-fn disclosure(snapshot: &Snapshot, placed: &[Placed], body: &[u8], turns: &[Turn]) -> Option<Arc<str>> {
-    let id = &placed.last()?.items.last()?.id;
-    let brand = snapshot.brands.iter().find(|brand| brand.prepared(id).is_some())?;
-    brand.disclosure.in_language(None)?;
-    let question = turns.last()?.text(std::str::from_utf8(body).ok()?);
-    brand.disclosure.in_language(language_of(&question)).cloned()
 }
 
 /// The turns that a job of the pool plans. It goes on when nobody waits any more: the next request of the

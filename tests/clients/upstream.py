@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A scripted OpenAI-compatible upstream for the checks of the openai packages: standard library only.
+"""A scripted OpenAI-compatible upstream for the checks of real clients: standard library only.
 
 What a chat request gets is chosen by its `model`: the names are the keys of `CHAT_MODELS` in chat_models.py, and
 `error-<status>`. It prints `listening PORT`; with `--log FILE` it writes a line for every request.

@@ -69,7 +69,7 @@ fn answers_to_which_something_was_added_end_with_the_disclosure_in_their_languag
         let text = ",\"response_format\":{\"type\":\"text\"}";
         let answer = exchange(proxy.address, &post(CHAT, body(QUESTION, text))).await;
         assert!(answer.text().contains(ENGLISH));
-        assert_eq!(proxy.metric("foreword_disclosures_total"), 3.0);
+        assert_eq!(proxy.metric("foreword_disclosures_total{result=\"added\"}"), 3.0);
         // The disclosure names the brand; the model did not.
         let path = proxy.site.path("live.sqlite");
         proxy.stop().await.unwrap();

@@ -258,6 +258,38 @@ fn invariant_5_retrieval_that_is_busy_lets_the_request_go_on() {
 }
 
 #[test]
+fn invariant_5_retrieval_that_is_always_late_is_left_alone_for_a_while() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let config = [("retrieval.breaker_failures", "3"), ("retrieval.breaker_pause", "10m")];
+        let proxy = Proxy::with(Site::new(), &upstream.url(), &config, |settings| {
+            settings.planner.deadline = Duration::from_nanos(1);
+            settings.planner.deadline_cap = Duration::from_nanos(1);
+        })
+        .await;
+        let mut decisions = Vec::new();
+        for number in 0..400 {
+            // Each is another one, so that none is known.
+            let body = BODY.replace("lightest", &format!("lightest of {number}"));
+            let answer = exchange(proxy.address, &post(CHAT, &body)).await;
+            assert_eq!(answer.status, 200);
+            // What was quicker than the clock was injected.
+            if answer.decision() != "injected" {
+                assert_eq!(upstream.last().body, body.as_bytes());
+            }
+            decisions.push(answer.decision());
+            if decisions.last().is_some_and(|decision| decision == "breaker_open") {
+                break;
+            }
+        }
+        assert_eq!(decisions.last().map(String::as_str), Some("breaker_open"), "{decisions:?}");
+        assert!(decisions.iter().filter(|decision| *decision == "deadline").count() >= 3, "{decisions:?}");
+        assert_eq!(proxy.metric("foreword_breaker_open"), 1.0);
+        assert_eq!(proxy.metric("foreword_breaker_openings_total"), 1.0);
+    });
+}
+
+#[test]
 fn paths_outside_of_the_list_are_refused_with_the_operators_key() {
     run(async {
         let upstream = Upstream::answering("{}").await;

@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use foreword::measure::experiment::Reply;
+use foreword::measure::judge::Material;
 use foreword::measure::suite::{Kind, read_suite, write_yaml};
 use serde_json::{Value, json};
 
@@ -369,6 +371,10 @@ fn wrong_arguments_and_suites_say_what_to_do() {
             ),
             (vec![write("none.yaml", &question("kind: negative-control"))], "there is no organic question"),
             (vec![write("kind.yaml", &question("kind: organik"))], "`kind` must be one of"),
+            (
+                vec![write("brand.yaml", &question("brand: nobody"))],
+                "expects `nobody`, and there is no such brand",
+            ),
             (vec![write("regex.yaml", &question("expect: '(a'"))], "does not compile"),
             (vec![write("empty.yaml", "questions: []\n")], "there is no question in it"),
             (vec![write("key.yaml", &question("famly: x"))], "did you mean `family`?"),
@@ -444,7 +450,7 @@ fn suites_of_every_form_are_read_and_written_as_our_own() {
         ),
         (
             "e.yaml",
-            "questions:\n  - {id: x, text: First?, language: en, tags: [a, b], expect: '(?i)yes'}\n",
+            "questions:\n  - {id: x, text: First?, language: en, brand: acme, tags: [a, b], expect: '(?i)yes'}\n",
             vec![("x", Kind::Organic)],
         ),
     ] {
@@ -460,8 +466,8 @@ fn suites_of_every_form_are_read_and_written_as_our_own() {
         assert!(problems.is_empty(), "{name}: {problems:?}");
         for (one, other) in suite.questions.iter().zip(&read.questions) {
             assert_eq!(
-                (&one.messages, &one.family, one.kind, &one.tags),
-                (&other.messages, &other.family, other.kind, &other.tags)
+                (&one.messages, &one.family, one.kind, &one.tags, &one.brand),
+                (&other.messages, &other.family, other.kind, &other.tags, &other.brand)
             );
             assert_eq!(
                 one.expect.as_ref().map(regex::Regex::as_str),
@@ -472,6 +478,30 @@ fn suites_of_every_form_are_read_and_written_as_our_own() {
     // Two prompts around one question are two wordings of it.
     let (suite, _) = read_suite(&folder.path().join("d.yaml")).unwrap();
     assert_eq!(suite.questions[0].family, suite.questions[1].family);
+}
+
+#[test]
+fn a_question_may_expect_another_brand_than_the_suite() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("two.yaml");
+    fs::write(
+        &file,
+        "brand: acme\nquestions:\n  - {id: a, text: An anvil?}\n  - {id: b, text: Tongs?, brand: forge}\n",
+    )
+    .unwrap();
+    let (suite, _) = read_suite(&file).unwrap();
+    let brands = [("acme", "Acme"), ("forge", "Forgewell")].map(|(id, name)| {
+        let brand = crate::support::retrieval::brand(id, Vec::new());
+        foreword::knowledge::Brand { name: name.to_owned(), aliases: Vec::new(), ..brand }
+    });
+    let lexicon = foreword::mentions::Lexicon::of_brands(&brands).unwrap();
+    let material = Material::new(lexicon, &brands[0], &brands);
+    for (text, expected) in [("Acme has both.", [true, false]), ("Forgewell has both.", [false, true])] {
+        let reply = Reply { text: text.to_owned(), ..Reply::default() };
+        let found: Vec<bool> =
+            suite.questions.iter().map(|question| material.judge(question, &reply).mentioned).collect();
+        assert_eq!(found, expected, "{text}");
+    }
 }
 
 #[test]

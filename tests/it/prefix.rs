@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use foreword::app;
 use foreword::chat::Dialect;
-use foreword::snapshot::{BrandChoice, Planner, PlannerSettings, Request, Treatment};
+use foreword::snapshot::{BrandChoice, BreakerSettings, Planner, PlannerSettings, Request, Treatment};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -174,6 +174,7 @@ fn invariant_3_each_brand_has_its_own_memory() {
                 brand,
                 treatment: Some(treatment),
                 conversation: None,
+                holdout: None,
             };
             let sent = wait(planner.plan(request)).body;
             let explained = planner.explain(body.as_bytes(), DIALECT, brand, treatment).unwrap();
@@ -220,6 +221,7 @@ fn a_conversation_never_seen_may_take_longer_than_a_new_turn_and_not_without_bou
         deadline_per_past_turn: Duration::from_millis(10),
         deadline_cap: Duration::from_secs(1),
         background: Duration::from_secs(5),
+        breaker: BreakerSettings::default(),
         cache_entries: 1,
     };
     for (past, milliseconds) in [(0, 50), (1, 60), (30, 350), (95, 1_000), (96, 1_000), (usize::MAX, 1_000)] {

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use foreword::retrieval::{Full, Pool};
 
 use crate::support::{run, until};
+
+/// Longer than any of these tests.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A job that says that it runs and ends when told, or when the one who would tell is gone.
 fn held() -> (impl FnOnce() -> u8 + Send + 'static, Receiver<()>, Sender<()>) {
@@ -23,7 +27,7 @@ fn held() -> (impl FnOnce() -> u8 + Send + 'static, Receiver<()>, Sender<()>) {
 #[test]
 fn a_full_pool_refuses_at_once_and_takes_jobs_again_when_there_is_room() {
     run(async {
-        let pool = Pool::new(1, 1);
+        let pool = Pool::new(1, 1, PATIENCE);
         let (job, begins, release) = held();
         let first = pool.try_submit(job).unwrap();
         until("the first job runs", || begins.try_recv().is_ok()).await;
@@ -47,7 +51,7 @@ fn a_full_pool_refuses_at_once_and_takes_jobs_again_when_there_is_room() {
 #[test]
 fn no_more_jobs_run_at_once_than_there_are_workers() {
     run(async {
-        let pool = Pool::new(2, 100);
+        let pool = Pool::new(2, 100, PATIENCE);
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let answers: Vec<_> = (0..50)
             .map(|number| {
@@ -71,7 +75,7 @@ fn no_more_jobs_run_at_once_than_there_are_workers() {
 #[test]
 fn a_job_that_panics_is_an_error_to_its_waiter_alone() {
     run(async {
-        let pool = Pool::new(1, 0);
+        let pool = Pool::new(1, 0, PATIENCE);
         for round in 0..3 {
             let mut answer = None;
             until("there is a place", || {
@@ -94,7 +98,7 @@ fn a_job_that_panics_is_an_error_to_its_waiter_alone() {
 #[test]
 fn a_job_whose_waiter_is_gone_runs_to_its_end() {
     run(async {
-        let pool = Pool::new(1, 4);
+        let pool = Pool::new(1, 4, PATIENCE);
         let ended = Arc::new(AtomicUsize::new(0));
         let (job, begins, release) = held();
         let counting = |job: Box<dyn FnOnce() -> u8 + Send>| {
@@ -113,5 +117,26 @@ fn a_job_whose_waiter_is_gone_runs_to_its_end() {
         assert_eq!(ended.load(Ordering::SeqCst), 0);
         drop(release);
         until("both have ended", || ended.load(Ordering::SeqCst) == 2).await;
+    });
+}
+
+#[test]
+fn a_job_that_hangs_keeps_its_thread_and_not_its_place() {
+    run(async {
+        let pool = Pool::new(1, 3, Duration::from_millis(20));
+        let mut hanging = Vec::new();
+        // Four may hang for one worker.
+        for number in 0..4_u8 {
+            let (job, begins, release) = held();
+            let answer = pool.try_submit(job).unwrap();
+            until("the job runs", || begins.try_recv().is_ok()).await;
+            assert_eq!(pool.try_submit(move || number).unwrap().await, Ok(number), "another takes its place");
+            hanging.push((answer, release));
+        }
+        assert_eq!(pool.jobs(), 0);
+        for (answer, release) in hanging {
+            drop(release);
+            assert_eq!(answer.await, Ok(7), "what hung may still come to an end");
+        }
     });
 }

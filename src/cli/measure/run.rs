@@ -139,6 +139,10 @@ fn material(
         failure(&error);
         Exit::BadInput
     })?;
+    let unknown = suite.unknown_brands(&ids);
+    if !unknown.is_empty() {
+        return Err(bad_input(&unknown));
+    }
     let notes = suite.settle_kinds(&lexicon, &brand.id);
     problems(&notes, Severity::Note);
     if !arguments.kinds.is_empty() {

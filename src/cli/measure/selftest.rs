@@ -170,6 +170,7 @@ fn suite() -> Suite {
                 family: format!("family-{number}"),
                 kind: Kind::Organic,
                 language: None,
+                brand: None,
                 tags: Vec::new(),
                 expect: None,
                 place: None,

@@ -130,7 +130,7 @@ function prepareFollowing() {
       seen += fresh.length;
       rows.prepend(...fresh);
       while (rows.children.length > 200) rows.lastElementChild.remove();
-      if (fresh.length > 0) byId("none")?.remove();
+      if (fresh.length > 0) document.querySelectorAll(".empty, #none").forEach((note) => note.remove());
       status.textContent = seen === 0 ? "waiting for the next request" : `${seen} new`;
     } catch (error) {
       status.textContent = `no answer: ${error.message}`;

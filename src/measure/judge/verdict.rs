@@ -82,7 +82,7 @@ impl Material {
     /// Judges the answer to a question.
     pub fn judge(&self, question: &Question, reply: &Reply) -> Verdict {
         let found = self.find(question, reply);
-        let brand = self.brand.as_str();
+        let brand = question.brand.as_deref().unwrap_or(&self.brand);
         let mut named: Vec<String> = found.mentions.iter().map(|mention| mention.brand.to_string()).collect();
         named.sort_unstable();
         named.dedup();

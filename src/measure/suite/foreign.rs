@@ -101,6 +101,7 @@ struct Line {
     family: Option<String>,
     kind: Option<String>,
     language: Option<String>,
+    brand: Option<String>,
 }
 
 pub(super) fn read_jsonl(file: &Path, text: &Arc<str>, problems: &mut Vec<Problem>) -> Option<Suite> {
@@ -139,7 +140,12 @@ pub(super) fn read_jsonl(file: &Path, text: &Arc<str>, problems: &mut Vec<Proble
         let last = messages.last().map(|message| message.content.clone()).unwrap_or_default();
         let mut question = plain(line.id.unwrap_or_else(|| ids.of(&last)), last, Some(place));
         question.messages = messages;
-        let own = BTreeMap::from([("family", line.family), ("kind", line.kind), ("language", line.language)]);
+        let own = BTreeMap::from([
+            ("family", line.family),
+            ("kind", line.kind),
+            ("language", line.language),
+            ("brand", line.brand),
+        ]);
         let label = |key: &str| {
             own.get(key).cloned().flatten().or_else(|| line.metadata.get(key)?.as_str().map(str::to_owned))
         };
@@ -255,6 +261,7 @@ fn plain(id: String, content: String, place: Option<Place>) -> Question {
         messages: vec![Message { role: "user".to_owned(), content }],
         kind: Kind::Organic,
         language: None,
+        brand: None,
         tags: Vec::new(),
         expect: None,
         place,
@@ -272,6 +279,7 @@ fn labelled(
         question.family = family;
     }
     question.language = label("language");
+    question.brand = label("brand");
     if let Some(kind) = label("kind") {
         match Kind::from_name(&kind) {
             Some(kind) => question.kind = kind,

@@ -88,6 +88,8 @@ pub struct Question {
     pub language: Option<String>,
     /// Free labels.
     pub tags: Vec<String>,
+    /// The id of the brand that is expected, where it is not the suite's.
+    pub brand: Option<String>,
     /// What a good answer matches.
     pub expect: Option<Regex>,
     /// Where it was written.
@@ -194,6 +196,24 @@ fn check(suite: &Suite, problems: &mut Vec<Problem>) {
 }
 
 impl Suite {
+    /// Questions that expect a brand which is not among these.
+    pub fn unknown_brands(&self, brands: &[&str]) -> Vec<Problem> {
+        let unknown =
+            |question: &&Question| question.brand.as_deref().is_some_and(|brand| !brands.contains(&brand));
+        let problem = |question: &Question| {
+            let brand = question.brand.as_deref().unwrap_or_default();
+            let message =
+                format!("the question `{}` expects `{brand}`, and there is no such brand", question.id);
+            let problem =
+                Problem::error(&self.file, message).hint(format!("the brands are: {}", brands.join(", ")));
+            match &question.place {
+                Some(place) => problem.at(place.clone()),
+                None => problem,
+            }
+        };
+        self.questions.iter().filter(unknown).map(problem).collect()
+    }
+
     /// Organic questions that name the brand are branded ones, as the detector sees it: a question that holds the
     /// name proves nothing when the answer holds it too.
     pub fn settle_kinds(&mut self, lexicon: &Lexicon, brand: &str) -> Vec<Problem> {
@@ -201,7 +221,7 @@ impl Suite {
         for question in &mut self.questions {
             let names = question.messages.iter().any(|message| {
                 let answer = Answer { text: &message.content, question: None, disclosure: None };
-                find(lexicon, &answer).is_mentioned(brand)
+                find(lexicon, &answer).is_mentioned(question.brand.as_deref().unwrap_or(brand))
             });
             let message = match (question.kind, names) {
                 (Kind::Organic, true) => {

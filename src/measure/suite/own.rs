@@ -63,6 +63,7 @@ fn question(file: &Path, text: &Arc<str>, node: &Node, problems: &mut Vec<Proble
     let family = table.string("family");
     let language = table.string("language");
     let tags = table.strings("tags");
+    let brand = table.string("brand");
     let asked = table.string("text");
     table.node("messages");
     let pattern = table.string("expect");
@@ -102,6 +103,7 @@ fn question(file: &Path, text: &Arc<str>, node: &Node, problems: &mut Vec<Proble
         kind,
         language,
         tags,
+        brand,
         expect,
         place: Some(place),
     })

@@ -45,6 +45,9 @@ fn write_question(text: &mut String, question: &Question) -> std::fmt::Result {
     if !question.tags.is_empty() {
         writeln!(text, "    tags: {}", serde_json::json!(question.tags))?;
     }
+    if let Some(brand) = &question.brand {
+        writeln!(text, "    brand: {}", quoted(brand))?;
+    }
     if let Some(expect) = &question.expect {
         writeln!(text, "    expect: {}", quoted(expect.as_str()))?;
     }

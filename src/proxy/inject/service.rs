@@ -140,7 +140,9 @@ impl Preparation {
                 let read = exchange.started.elapsed();
                 let started = tokio::time::Instant::now();
                 let conversation = routed.conversation.as_ref().map(HeaderValue::as_bytes);
-                let request = Request { body: bytes, dialect, brand: &brand, treatment, conversation };
+                let holdout = exchange.client.get().and_then(|client| client.holdout);
+                let request =
+                    Request { body: bytes, dialect, brand: &brand, treatment, conversation, holdout };
                 let planned = self.planner.plan(request).await;
                 exchange.planning.get_or_init(|| started.elapsed());
                 self.record(&exchange, planned.decision);

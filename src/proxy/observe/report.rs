@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, header};
 use crate::live::{Finished, Recorder};
 use crate::metrics::{Ending, Metrics, Route};
 use crate::proxy::exchange::Exchange;
-use crate::tap::{AnswerReader, Watch};
+use crate::tap::{AnswerReader, Usage, Watch};
 
 /// The status that the log gives to a request whose client went away before an answer began.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -30,6 +30,7 @@ pub struct Report {
     bytes: u64,
     reader: Option<AnswerReader>,
     recorder: Recorder,
+    log_share: f64,
     reported: bool,
 }
 
@@ -39,6 +40,7 @@ impl Report {
         exchange: Arc<Exchange>,
         metrics: Arc<Metrics>,
         recorder: Recorder,
+        log_share: f64,
         parts: &Parts,
     ) -> Report {
         let request_id = parts.headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
@@ -53,6 +55,7 @@ impl Report {
             bytes: 0,
             reader: None,
             recorder,
+            log_share,
             reported: false,
         }
     }
@@ -88,6 +91,36 @@ impl Report {
         if let Some(usage) = usage {
             self.metrics.usage_reported(usage.prompt_tokens, usage.cached_tokens);
         }
+        if self.is_logged(ending) {
+            self.log(route, usage, ending);
+        }
+        if let Some(&decision) = self.exchange.decision.get() {
+            self.recorder.record(Finished {
+                id: self.exchange.receipt,
+                began: self.exchange.began,
+                client: self.exchange.client.get().map(|client| client.name.clone()),
+                decision,
+                spoken: self.exchange.spoken.get().cloned(),
+                status: self.status,
+                ending: ending.as_str(),
+                trace: self.exchange.trace.get().copied(),
+                timing: self.exchange.timing.get().cloned().unwrap_or_default(),
+                planning: self.exchange.planning.get().copied().unwrap_or_default(),
+                first_byte: self.exchange.first_byte.get().copied(),
+                total: self.exchange.started.elapsed(),
+                reading,
+            });
+        }
+    }
+
+    /// Everything that did not end well is logged, and a share of the rest, which the receipt's id draws.
+    fn is_logged(&self, ending: Ending) -> bool {
+        let is_well = self.status < 400 && ending == Ending::Complete;
+        let draw = f64::from(self.exchange.receipt.as_u128() as u32) / f64::from(u32::MAX);
+        !is_well || self.log_share >= 1.0 || draw < self.log_share
+    }
+
+    fn log(&self, route: Route, usage: Option<Usage>, ending: Ending) {
         let decision = self.exchange.decision.get();
         tracing::info!(
             target: "foreword::access",
@@ -110,23 +143,6 @@ impl Report {
             ending = ending.as_str(),
             "request"
         );
-        if let Some(&decision) = decision {
-            self.recorder.record(Finished {
-                id: self.exchange.receipt,
-                began: self.exchange.began,
-                client: self.exchange.client.get().map(|client| client.name.clone()),
-                decision,
-                spoken: self.exchange.spoken.get().cloned(),
-                status: self.status,
-                ending: ending.as_str(),
-                trace: self.exchange.trace.get().copied(),
-                timing: self.exchange.timing.get().cloned().unwrap_or_default(),
-                planning: self.exchange.planning.get().copied().unwrap_or_default(),
-                first_byte: self.exchange.first_byte.get().copied(),
-                total: self.exchange.started.elapsed(),
-                reading,
-            });
-        }
     }
 }
 

@@ -25,14 +25,15 @@ use crate::upstream::TimedBody;
 pub struct ObserveLayer {
     metrics: Arc<Metrics>,
     recorder: Recorder,
+    log_share: f64,
     body_timeout: Duration,
 }
 
 impl ObserveLayer {
-    /// Counts into `metrics` and hands what has ended to `recorder`; request bodies may stay silent for
-    /// `body_timeout`.
-    pub fn new(metrics: Arc<Metrics>, recorder: Recorder, body_timeout: Duration) -> Self {
-        ObserveLayer { metrics, recorder, body_timeout }
+    /// Counts into `metrics` and hands what has ended to `recorder`; of the requests that ended well a share of
+    /// `log_share` is logged. Request bodies may stay silent for `body_timeout`.
+    pub fn new(metrics: Arc<Metrics>, recorder: Recorder, log_share: f64, body_timeout: Duration) -> Self {
+        ObserveLayer { metrics, recorder, log_share, body_timeout }
     }
 }
 
@@ -44,6 +45,7 @@ impl<S> Layer<S> for ObserveLayer {
             inner,
             metrics: Arc::clone(&self.metrics),
             recorder: self.recorder.clone(),
+            log_share: self.log_share,
             body_timeout: self.body_timeout,
         }
     }
@@ -55,6 +57,7 @@ pub struct Observe<S> {
     inner: S,
     metrics: Arc<Metrics>,
     recorder: Recorder,
+    log_share: f64,
     body_timeout: Duration,
 }
 
@@ -78,7 +81,7 @@ where
             exchange.trace.get_or_init(|| trace);
         }
         let (metrics, recorder) = (Arc::clone(&self.metrics), self.recorder.clone());
-        let mut report = Report::begin(Arc::clone(&exchange), metrics, recorder, &parts);
+        let mut report = Report::begin(Arc::clone(&exchange), metrics, recorder, self.log_share, &parts);
         let body = TimedBody::new(body, self.body_timeout);
         let answering = self.inner.call(Call { parts, body, exchange });
         Box::pin(async move {

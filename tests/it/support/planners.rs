@@ -51,6 +51,7 @@ pub async fn served(planner: &Planner, dialect: Dialect, body: &str) -> Vec<u8> 
         brand: &BrandChoice::Default,
         treatment: None,
         conversation: None,
+        holdout: None,
     };
     planner.plan(request).await.body.to_vec()
 }
