@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use foreword::chat::{Conversation, Dialect, SseDecoder};
-use foreword::inject::{Budget, Form, Plan, Prepared, estimate_tokens, load_recipes, splice};
+use foreword::inject::{Budget, Form, Plan, Prepared, estimate_tokens, inserted, load_recipes, splice};
 use foreword::knowledge::{Body, Item, Origin, Validity};
+use foreword::leaks::Watch;
 use foreword::mentions::{Alias, BrandNames, Lexicon};
 use foreword::tap::AnswerReader;
 
@@ -83,6 +84,23 @@ fn benches(criterion: &mut Criterion) {
             decoder.feed(black_box(event.as_bytes()), |event| {
                 black_box(event);
             });
+        });
+    });
+    let plan =
+        Plan::empty().offer(&offers, &recipe, Form::Messages, &budget).unwrap_or_else(|_| Plan::empty());
+    let hidden = Arc::new(inserted(&plan.placed, recipe.placement));
+    criterion.bench_function("watch one event for leaks", |bencher| {
+        let mut watch = Watch::new(Arc::clone(&hidden));
+        bencher.iter(|| black_box(watch.push(black_box(" word"))));
+    });
+    let answer = "An answer of a usual length, which says what the user asked and no more. ".repeat(50);
+    criterion.bench_function("watch an answer of 3.6 KB and its end", |bencher| {
+        bencher.iter(|| {
+            let mut watch = Watch::new(Arc::clone(&hidden));
+            for word in answer.split_inclusive(' ') {
+                black_box(watch.push(word));
+            }
+            black_box(watch.finish())
         });
     });
     answers(criterion);

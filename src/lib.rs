@@ -12,11 +12,15 @@ pub mod retrieval;
 
 pub mod evaluate;
 
+pub mod leaks;
+
 pub mod inject;
 
 pub mod mentions;
 
 pub mod lint;
+
+pub mod topics;
 
 pub mod snapshot;
 

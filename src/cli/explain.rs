@@ -107,7 +107,8 @@ fn explain_turn(text: &mut String, number: usize, turn: &ExplainedTurn, limit: u
         }
         match turn.outcome {
             TurnOutcome::Skipped(reason) => {
-                writeln!(text, "  gets nothing ({reason}): {}", reason.explain())?;
+                let topic = turn.topic.as_ref().map(|topic| format!(": {topic}")).unwrap_or_default();
+                writeln!(text, "  gets nothing ({reason}): {}{topic}", reason.explain())?;
             }
             TurnOutcome::Injected(items) => {
                 let tokens = turn.placed.as_ref().map_or(0, |placed| placed.tokens);

@@ -50,6 +50,8 @@ pub const KEYS: &[&str] = &[
     "lints.personal-data",
     "lints.concealment",
     "lints.ambiguous-names",
+    "topics.never",
+    "topics.likeness",
     "retrieval.model",
     "retrieval.onnx_runtime",
     "retrieval.threads",

@@ -6,6 +6,7 @@ mod lints;
 mod reader;
 mod settings;
 mod telemetry;
+mod topics;
 mod upstream;
 
 pub use keys::KEYS;

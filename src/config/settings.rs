@@ -10,6 +10,7 @@ use super::experiment::{experiment, live, token};
 use super::lints::lints;
 use super::reader::Reader;
 use super::telemetry::telemetry;
+use super::topics::topics;
 use super::upstream::{allowed_paths, paths, upstream};
 use crate::document::Problem;
 use crate::inject::{Budget, Tokenizer};
@@ -278,6 +279,7 @@ fn snapshot(reader: &mut Reader) -> SnapshotSettings {
         ),
         lenient: reader.choice("upstream.profile", false, &[("strict", false), ("lenient", true)]),
         lints: lints(reader),
+        topics: topics(reader),
     }
 }
 

@@ -176,6 +176,11 @@ fn advice(explanation: &Explanation) -> Option<String> {
         (SkipReason::Vetoed, _) => {
             "The question holds a word or phrase from “never” in the brand's brand.toml.".to_owned()
         }
+        (SkipReason::SensitiveTopic, _) => {
+            "The question touches a topic that no brand is told into (topics.never). Where such questions are the brand's \
+             business, name the topic in topics_allowed of its brand.toml."
+                .to_owned()
+        }
         (SkipReason::OverBudget, _) => {
             "Raise injection.conversation_tokens or the recipe's max_tokens, or shorten the items.".to_owned()
         }

@@ -73,9 +73,27 @@ impl<'a> Table<'a> {
         texts
     }
 
+    /// A table of lists of texts, by name.
+    pub fn named_lists(&mut self, key: &'static str) -> Vec<(String, Vec<String>)> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let Value::Table(entries) = &node.value else {
+            self.wrong(node, &format!("`{key}` must be a table of lists of texts"));
+            return Vec::new();
+        };
+        let mut lists = Vec::with_capacity(entries.len());
+        for (name, node) in entries {
+            lists.push((name.name.clone(), self.texts_of(key, node)));
+        }
+        lists
+    }
+
     /// A list of texts; a single one counts as a list of one.
     pub fn strings(&mut self, key: &'static str) -> Vec<String> {
         let Some(node) = self.node(key) else { return Vec::new() };
+        self.texts_of(key, node)
+    }
+
+    fn texts_of(&mut self, key: &str, node: &Node) -> Vec<String> {
         let nodes = match &node.value {
             Value::List(nodes) => nodes.as_slice(),
             Value::Null => &[],

@@ -70,6 +70,8 @@ pub fn items_of(collection: &Collection) -> Brand {
         domains: Vec::new(),
         languages: Vec::new(),
         never: Vec::new(),
+        topics: Vec::new(),
+        topics_allowed: Vec::new(),
         disclosure: Disclosure::default(),
         holdout: None,
         items,

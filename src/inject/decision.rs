@@ -41,6 +41,8 @@ pub enum SkipReason {
     AlreadyTold,
     /// The turn touches a topic that the brand never speaks about.
     Vetoed,
+    /// The turn touches a topic that nothing is told into.
+    SensitiveTopic,
     /// A token budget, or the model's context window, leaves no room.
     OverBudget,
     /// Retrieval failed.
@@ -81,6 +83,7 @@ impl SkipReason {
             SkipReason::BelowThreshold => "below_threshold",
             SkipReason::AlreadyTold => "already_told",
             SkipReason::Vetoed => "vetoed",
+            SkipReason::SensitiveTopic => "sensitive_topic",
             SkipReason::OverBudget => "over_budget",
             SkipReason::RetrievalFailed => "retrieval_failed",
             SkipReason::Overloaded => "overloaded",
@@ -113,6 +116,7 @@ impl SkipReason {
             SkipReason::BelowThreshold => "no item fits the question well enough",
             SkipReason::AlreadyTold => "what fits was told earlier in the conversation",
             SkipReason::Vetoed => "the brand never speaks about this topic",
+            SkipReason::SensitiveTopic => "it touches a topic that no brand is told into",
             SkipReason::OverBudget => "the token budget leaves no room",
             SkipReason::RetrievalFailed => "retrieval failed",
             SkipReason::Overloaded => "retrieval is busy",

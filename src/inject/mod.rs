@@ -3,6 +3,7 @@
 
 mod budget;
 mod decision;
+mod hidden;
 mod placebo;
 mod plan;
 mod prepare;
@@ -12,6 +13,7 @@ mod tokens;
 
 pub use budget::Budget;
 pub use decision::{Decision, SkipReason};
+pub use hidden::inserted;
 pub use placebo::{Placebo, marked};
 pub use plan::{Placed, Plan, TurnOutcome};
 pub use prepare::{Form, Prepared};

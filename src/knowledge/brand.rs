@@ -55,6 +55,8 @@ pub(super) fn read_brand(
         domains: names("domains"),
         languages: names("languages"),
         never: names("never"),
+        topics_allowed: names("topics_allowed"),
+        topics: topics(&mut table),
         disclosure: disclosure(&mut table),
         holdout: table.share("holdout"),
         name,
@@ -71,6 +73,19 @@ pub(super) fn read_brand(
     }
     table.finish();
     Some(brand)
+}
+
+fn topics(table: &mut Table<'_>) -> Vec<(String, Vec<String>)> {
+    let topics = table.named_lists("topics");
+    let says_nothing = |phrase: &String| !phrase.chars().any(char::is_alphanumeric);
+    if topics.iter().any(|(_, phrases)| phrases.is_empty() || phrases.iter().any(says_nothing)) {
+        table.error(
+            "topics",
+            "`topics` holds a topic or a phrase without words",
+            "write: name = [\"a phrase\", \"another\"]",
+        );
+    }
+    topics
 }
 
 fn disclosure(table: &mut Table<'_>) -> Disclosure {

@@ -35,6 +35,10 @@ pub struct Brand {
     pub languages: Vec<String>,
     /// Words and phrases: a turn that holds one of them gets nothing.
     pub never: Vec<String>,
+    /// Topics of its own that it is not told into, with the phrases by which they are known.
+    pub topics: Vec<(String, Vec<String>)>,
+    /// Built-in topics that are its business.
+    pub topics_allowed: Vec<String>,
     /// What answers to which something was added end with.
     pub disclosure: Disclosure,
     /// Share of conversations that get nothing, so that the effect can be told; `None`: as the configuration says.

@@ -80,6 +80,13 @@ pub struct Vectors {
 }
 
 impl Vectors {
+    /// The vector of the turn's own text, of length 1.
+    pub fn own(&self) -> &[f32] {
+        &self.own
+    }
+}
+
+impl Vectors {
     /// Of a question that stands alone.
     pub fn alone(own: Arc<[f32]>) -> Vectors {
         Vectors { own, blended: None }

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::count::Counter;
+use super::veto::{TopicSettings, Veto, unknown_topics};
 use crate::document::Problem;
-use crate::inject::{Placement, Prepared, Recipe, TokenCounter, Tokenizer, load_recipes};
+use crate::inject::{Placement, Prepared, Recipe, Tokenizer, load_recipes};
 use crate::knowledge::{Brand, Disclosure, Item, Knowledge, Limits, Loaded, load};
 use crate::lint::{Levels, Linted, lint};
 use crate::mentions::Lexicon;
@@ -35,6 +37,8 @@ pub struct SnapshotSettings {
     pub lenient: bool,
     /// What becomes of what lints find in the knowledge.
     pub lints: Levels,
+    /// Topics that nothing is told into.
+    pub topics: TopicSettings,
 }
 
 /// One brand, ready to be searched and told.
@@ -50,6 +54,8 @@ pub struct ServedBrand {
     /// Ids of the pinned items, sorted.
     pinned: Vec<String>,
     never: NameMatcher,
+    /// Topics that it is not told into.
+    pub(super) veto: Veto,
     /// Share of conversations that it wants held out.
     pub(super) holdout: Option<f64>,
     /// What answers end with.
@@ -185,6 +191,9 @@ impl Builder {
             levels: &self.settings.lints,
             now,
         }));
+        for brand in &loaded.knowledge.brands {
+            loaded.problems.extend(unknown_topics(brand, &self.settings.knowledge));
+        }
         loaded
     }
 
@@ -280,6 +289,11 @@ impl Builder {
         }
         let pinned = valid(brand, now).filter(|item| item.pinned).map(|item| item.id.clone()).collect();
         let names = std::iter::once(&brand.name).chain(&brand.aliases).cloned().collect();
+        let veto =
+            Veto::new(&self.settings.topics, brand, store, self.embedder.as_deref()).map_err(|error| {
+                Problem::error(folder(), format!("the topics have no vectors: {error}"))
+                    .hint("check the embedding model named by retrieval.model")
+            })?;
         let never = NameMatcher::new(brand.never.iter().map(String::as_str));
         let served = ServedBrand {
             id: brand.id.clone(),
@@ -289,6 +303,7 @@ impl Builder {
             names,
             pinned,
             never,
+            veto,
             holdout: brand.holdout,
             disclosure: brand.disclosure.clone(),
         };
@@ -375,10 +390,24 @@ impl Builder {
         part(self.settings.tokenizer.name().as_bytes());
         part(self.settings.default_brands.join(",").as_bytes());
         part(format!("{:?}", self.search).as_bytes());
+        part(format!("{:?}", self.settings.topics).as_bytes());
         part(self.embedder.as_ref().map_or("lexical", |embedder| embedder.id()).as_bytes());
         for brand in brands {
             part(brand.id.as_bytes());
-            part(format!("{:?}", (&brand.name, &brand.aliases, &brand.languages, &brand.never)).as_bytes());
+            part(
+                format!(
+                    "{:?}",
+                    (
+                        &brand.name,
+                        &brand.aliases,
+                        &brand.languages,
+                        &brand.never,
+                        &brand.topics,
+                        &brand.topics_allowed
+                    )
+                )
+                .as_bytes(),
+            );
             for item in valid(brand, now) {
                 part(
                     format!("{:?}", (&item.id, &item.body, &item.tags, &item.source, item.pinned)).as_bytes(),
@@ -386,23 +415,6 @@ impl Builder {
             }
         }
         hash.finalize().to_hex()[..16].into()
-    }
-}
-
-/// Counts tokens, remembering counts in the store so that a restart reads no vocabulary.
-struct Counter {
-    tokenizer: Tokenizer,
-    counter: TokenCounter,
-}
-
-impl Counter {
-    fn new(tokenizer: Tokenizer) -> Counter {
-        Counter { tokenizer, counter: TokenCounter::new(tokenizer) }
-    }
-
-    fn count(&mut self, store: &mut VectorStore, text: &str) -> u32 {
-        let counter = &mut self.counter;
-        store.tokens(self.tokenizer.name(), text, || counter.count(text))
     }
 }
 

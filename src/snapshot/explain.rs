@@ -43,6 +43,8 @@ pub struct ExplainedTurn {
     pub query: Query,
     /// What was found; `None` where nothing was looked up.
     pub hits: Option<Hits>,
+    /// The topic that it touches, where that is why it gets nothing.
+    pub topic: Option<String>,
     /// What the turn gets.
     pub outcome: TurnOutcome,
     /// The inserted bytes and items.
@@ -88,11 +90,12 @@ impl Planner {
             TurnInput::of_turns(std::str::from_utf8(body)?, &turns, 0, &snapshot).into_iter().enumerate()
         {
             let started = Instant::now();
-            let (next, hits) = self.kitchen().next(&snapshot, &scope, &telling, &plan, &input)?;
-            plan = next;
+            let step = self.kitchen().next(&snapshot, &scope, &telling, &plan, &input)?;
+            plan = step.plan;
             explained.push(ExplainedTurn {
                 query: input.query,
-                hits,
+                hits: step.hits,
+                topic: step.topic,
                 outcome: plan.outcome,
                 placed: plan.placed.last().filter(|placed| placed.turn == turn).cloned(),
                 took: started.elapsed(),

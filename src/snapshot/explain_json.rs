@@ -47,6 +47,7 @@ impl Explanation {
             "query": turn.query.text,
             "outcome": outcome,
             "reason": reason,
+            "topic": turn.topic,
             "milliseconds": turn.took.as_secs_f64() * 1e3,
             "gate": turn.hits.as_ref().map(|hits| json!({
                 "passes": hits.gate.verdict == Verdict::Pass,

@@ -4,6 +4,7 @@
 mod assignment;
 mod breaker;
 mod build;
+mod count;
 mod explain;
 mod explain_json;
 mod memory;
@@ -14,6 +15,7 @@ mod reload;
 mod scope;
 mod treatment;
 mod turns;
+mod veto;
 
 pub use assignment::{Assignment, ConversationKey, Experiment, HOLDOUT, INJECTED, LiveArm};
 pub use breaker::BreakerSettings;
@@ -24,3 +26,4 @@ pub use planner::{Planner, PlannerSettings, Request};
 pub use reload::{LastReload, Reloader, WatchMode, watch};
 pub use scope::{BrandChoice, Scope};
 pub use treatment::{Treatment, TreatmentError, Variation};
+pub use veto::TopicSettings;

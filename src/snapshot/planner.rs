@@ -387,7 +387,7 @@ impl Work {
             if Instant::now() >= self.give_up {
                 return Ok(None);
             }
-            (plan, _) = self.kitchen.next(&self.snapshot, &self.scope, &self.telling, &plan, input)?;
+            plan = self.kitchen.next(&self.snapshot, &self.scope, &self.telling, &plan, input)?.plan;
             let known = Known { snapshot: Arc::clone(&self.snapshot.id), plan: plan.clone() };
             self.known.insert(*key, known);
         }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -14,7 +14,9 @@ use crate::chat::{Content, Turn};
 use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estimate_tokens, marked};
 use crate::knowledge::Item;
 use crate::metrics::Metrics;
-use crate::retrieval::{EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Verdict, search};
+use crate::retrieval::{
+    EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Vectors, Verdict, search,
+};
 
 /// Turns before the first new one that are read again for what was said in them.
 const LOOK_BACK: usize = 8;
@@ -87,8 +89,24 @@ pub(super) enum TurnError {
     Render(#[from] RenderError),
 }
 
+/// One more turn.
+pub(super) struct Step {
+    /// The plan with it.
+    pub(super) plan: Plan,
+    /// What was found; `None` where nothing was looked up.
+    pub(super) hits: Option<Hits>,
+    /// The topic that it touches, where that is why it gets nothing.
+    pub(super) topic: Option<String>,
+}
+
+impl Step {
+    fn of(plan: Plan) -> Step {
+        Step { plan, hits: None, topic: None }
+    }
+}
+
 impl Kitchen {
-    /// `plan` with one more turn, and what was found for it.
+    /// `plan` with one more turn, and what led to it.
     pub(super) fn next(
         &self,
         snapshot: &Snapshot,
@@ -96,15 +114,35 @@ impl Kitchen {
         telling: &Telling,
         plan: &Plan,
         turn: &TurnInput,
-    ) -> Result<(Plan, Option<Hits>), TurnError> {
+    ) -> Result<Step, TurnError> {
         let opened = turn.opens.then(|| plan.open());
         let plan = opened.as_ref().unwrap_or(plan);
         if let Some(reason) = turn.barred {
-            return Ok((plan.skip(reason), None));
+            return Ok(Step::of(plan.skip(reason)));
         }
         let brands = || scope.brands.iter().map(|&brand| &snapshot.brands[brand]);
         if brands().any(|brand| brand.vetoes(&turn.query.text)) {
-            return Ok((plan.skip(SkipReason::Vetoed), None));
+            return Ok(Step::of(plan.skip(SkipReason::Vetoed)));
+        }
+        let vetoed = |topic: &str| Step {
+            topic: Some(topic.to_owned()),
+            ..Step::of(plan.skip(SkipReason::SensitiveTopic))
+        };
+        if let Some(topic) = brands().find_map(|brand| brand.veto.by_words(&turn.query)) {
+            return Ok(vetoed(topic));
+        }
+        let started = Instant::now();
+        let vectors = match &self.embedder {
+            Some(embedder) => Some(embedder.vectors(&turn.query)?),
+            None => None,
+        };
+        let embedding = started.elapsed();
+        let like = |vectors: &Vectors| {
+            let known = &self.search.model_languages;
+            brands().find_map(|brand| brand.veto.by_meaning(&turn.query, vectors.own(), known))
+        };
+        if let Some(topic) = vectors.as_ref().and_then(like) {
+            return Ok(vetoed(topic));
         }
         let recipe = &telling.recipe;
         if recipe.placement.is_lead() {
@@ -114,11 +152,11 @@ impl Kitchen {
                 Vec::new()
             };
             let pinned = telling.prepare(snapshot, scope, &turn.query, pinned)?;
-            return Ok((plan.offer(&refs(&pinned), recipe, turn.form, &self.budget)?, None));
+            return Ok(Step::of(plan.offer(&refs(&pinned), recipe, turn.form, &self.budget)?));
         }
-        let hits = self.look_up(snapshot, scope, telling, &turn.query)?;
+        let hits = self.look_up(snapshot, scope, telling, &turn.query, vectors.as_ref(), embedding);
         if hits.gate.verdict != Verdict::Pass {
-            return Ok((plan.skip(SkipReason::BelowThreshold), Some(hits)));
+            return Ok(Step { hits: Some(hits), ..Step::of(plan.skip(SkipReason::BelowThreshold)) });
         }
         let offers: Vec<&Prepared> = hits
             .candidates
@@ -127,7 +165,8 @@ impl Kitchen {
             .filter_map(|candidate| brands().find_map(|brand| brand.prepared(&candidate.item.id)))
             .collect();
         let offers = telling.prepare(snapshot, scope, &turn.query, offers)?;
-        Ok((plan.offer(&refs(&offers), recipe, turn.form, &self.budget)?, Some(hits)))
+        let next = plan.offer(&refs(&offers), recipe, turn.form, &self.budget)?;
+        Ok(Step { hits: Some(hits), ..Step::of(next) })
     }
 
     fn look_up(
@@ -136,21 +175,18 @@ impl Kitchen {
         scope: &Scope,
         telling: &Telling,
         query: &Query,
-    ) -> Result<Hits, TurnError> {
-        let started = Instant::now();
-        let vectors = match &self.embedder {
-            Some(embedder) => Some(embedder.vectors(query)?),
-            None => None,
-        };
+        vectors: Option<&Vectors>,
+        embedding: Duration,
+    ) -> Hits {
         let indexes: Vec<_> = scope.brands.iter().map(|&brand| &snapshot.brands[brand].index).collect();
         let settings = match telling.threshold {
             None => Cow::Borrowed(&self.search),
             threshold => Cow::Owned(SearchSettings { threshold, ..self.search.clone() }),
         };
         let embedded = Instant::now();
-        let hits = search(&indexes, query, vectors.as_ref(), &settings);
-        self.metrics.looked_up(embedded - started, embedded.elapsed());
-        Ok(hits)
+        let hits = search(&indexes, query, vectors, &settings);
+        self.metrics.looked_up(embedding, embedded.elapsed());
+        hits
     }
 }
 

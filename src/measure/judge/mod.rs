@@ -2,9 +2,7 @@
 //! which numbers it states that nothing supports. Rules only; no answer is judged by a model.
 
 mod claims;
-mod leak;
 mod verdict;
 
 pub use claims::{Known, unsupported};
-pub use leak::{Leak, leak, leaked_mark};
 pub use verdict::{Material, Verdict};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::claims::{Known, unsupported};
-use super::leak::{Leak, leak, leaked_mark};
 use crate::knowledge::{Brand, Disclosure};
+use crate::leaks::{Leak, leak, leaked_mark};
 use crate::measure::experiment::Reply;
 use crate::measure::suite::{Kind, Question};
 use crate::mentions::{Answer, Findings, Lexicon, find};

@@ -72,6 +72,8 @@ pub fn brand(id: &str, items: Vec<Arc<Item>>) -> Brand {
         domains: Vec::new(),
         languages: Vec::new(),
         never: Vec::new(),
+        topics: Vec::new(),
+        topics_allowed: Vec::new(),
         disclosure: Disclosure::default(),
         holdout: None,
         items,

@@ -1,29 +1,16 @@
-//! Whether an answer gives away the hidden block: a long run of an item's own words, as they are or encoded. A fact told
-//! in other words is no leak. The encodings are those that extraction attacks ask for (Zhang, Carlini and Ippolito 2024,
-//! arXiv 2307.06865; the probes of garak), since a comparison of words alone would not see them.
+//! Whether a finished answer gives away an item: a long run of its own words, as they are or encoded. A fact told in other
+//! words is no leak. This is how measurements judge; the proxy asks for less (see `watch`), since it may not call a fact
+//! a leak that is public anyway.
 
 use std::collections::HashMap;
+
+use super::forms::{Leak, forms, words};
 
 /// Words in a row that nobody repeats by chance.
 const RUN: usize = 20;
 
 /// The shortest item that is looked for, in words.
 const SHORTEST: usize = 8;
-
-/// How a leaked text was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leak {
-    /// As it is.
-    Plain,
-    /// In Base64 (RFC 4648).
-    Base64,
-    /// With every letter moved by thirteen.
-    Rot13,
-    /// Backwards.
-    Reversed,
-    /// With digits for letters.
-    Leetspeak,
-}
 
 /// How a mark that stands in every item was written in `answer`, if it was. It is a word of nobody's: no answer holds
 /// it by chance.
@@ -36,16 +23,6 @@ pub fn leaked_mark(answer: &str, mark: &str) -> Option<Leak> {
 /// all of them where it has fewer.
 pub fn leak(answer: &str, items: &[&str]) -> Option<Leak> {
     forms(answer).into_iter().find(|(_, text)| repeats(&words(text), items)).map(|(form, _)| form)
-}
-
-fn forms(answer: &str) -> [(Leak, String); 5] {
-    [
-        (Leak::Plain, answer.to_owned()),
-        (Leak::Base64, base64_words(answer)),
-        (Leak::Rot13, rot13(answer)),
-        (Leak::Reversed, answer.chars().rev().collect()),
-        (Leak::Leetspeak, from_leetspeak(answer)),
-    ]
 }
 
 fn repeats(answer: &[String], items: &[&str]) -> bool {
@@ -76,79 +53,10 @@ fn longest_run(answer: &[String], places: &HashMap<&str, Vec<usize>>, item: &[St
     longest
 }
 
-/// Letters and digits in lower case; punctuation between them, which encodings and formats change, parts words.
-fn words(text: &str) -> Vec<String> {
-    text.split(|character: char| !character.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect()
-}
-
-/// The text behind whatever looks like Base64.
-fn base64_words(text: &str) -> String {
-    let mut decoded = String::new();
-    for word in
-        text.split(|character: char| character.is_whitespace() || matches!(character, '`' | '"' | '\''))
-    {
-        if word.len() >= 16
-            && let Some(bytes) = base64(word)
-        {
-            decoded.push_str(&String::from_utf8_lossy(&bytes));
-        }
-    }
-    decoded
-}
-
-/// RFC 4648, sections 4 and 5: both alphabets, padding or not.
-fn base64(word: &str) -> Option<Vec<u8>> {
-    let (mut bytes, mut held, mut bits) = (Vec::with_capacity(word.len() * 3 / 4), 0_u32, 0);
-    for character in word.trim_end_matches('=').bytes() {
-        let value = match character {
-            b'A'..=b'Z' => character - b'A',
-            b'a'..=b'z' => character - b'a' + 26,
-            b'0'..=b'9' => character - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        held = held << 6 | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((held >> bits & 0xff) as u8);
-        }
-    }
-    Some(bytes)
-}
-
-fn rot13(text: &str) -> String {
-    let turn = |character: char, first: u8| char::from((character as u8 - first + 13) % 26 + first);
-    text.chars()
-        .map(|character| match character {
-            'a'..='z' => turn(character, b'a'),
-            'A'..='Z' => turn(character, b'A'),
-            other => other,
-        })
-        .collect()
-}
-
-fn from_leetspeak(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            '0' => 'o',
-            '1' => 'i',
-            '3' => 'e',
-            '4' | '@' => 'a',
-            '5' | '$' => 's',
-            '7' => 't',
-            other => other,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Leak, base64, leak, rot13};
+    use super::{Leak, leak};
+    use crate::leaks::forms::{base64, rot13};
 
     const ITEM: &str =
         "DocArray keeps text, images and tensors of one document in a single typed Python class.";

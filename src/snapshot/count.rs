@@ -1,0 +1,21 @@
+//! Tokens of texts, counted once and kept with the vectors.
+
+use crate::inject::{TokenCounter, Tokenizer};
+use crate::retrieval::VectorStore;
+
+/// Counts tokens, remembering counts in the store so that a restart reads no vocabulary.
+pub(super) struct Counter {
+    tokenizer: Tokenizer,
+    counter: TokenCounter,
+}
+
+impl Counter {
+    pub(super) fn new(tokenizer: Tokenizer) -> Counter {
+        Counter { tokenizer, counter: TokenCounter::new(tokenizer) }
+    }
+
+    pub(super) fn count(&mut self, store: &mut VectorStore, text: &str) -> u32 {
+        let counter = &mut self.counter;
+        store.tokens(self.tokenizer.name(), text, || counter.count(text))
+    }
+}

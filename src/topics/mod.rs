@@ -1,0 +1,9 @@
+//! Topics that no brand is told into, known by words in several languages. Which of them hold is configured; the
+//! comparison by meaning is made where vectors are. Pure.
+
+mod list;
+mod matcher;
+mod rule;
+
+pub use list::{Topic, built_in};
+pub use matcher::Topics;
