@@ -26,6 +26,7 @@ mod labelled;
 mod legality;
 mod live;
 mod measure;
+mod mention_limits;
 mod mentions;
 mod operators;
 mod prefix;
