@@ -1,7 +1,8 @@
 //! The names of a brand as its `brand.toml` gives them.
 
 use super::inflect::Language;
-use super::lexicon::{Alias, BrandNames, CasePolicy, Lexicon, LexiconError};
+use super::lexicon::Lexicon;
+use super::names::{Alias, BrandNames, CasePolicy, LexiconError};
 use crate::knowledge::Brand;
 
 impl From<&Brand> for BrandNames {

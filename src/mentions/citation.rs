@@ -1,6 +1,7 @@
 //! Addresses in an answer: URLs, bare domains and mail addresses. A name inside of one cites the brand, it does
 //! not mention it.
 
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::fold::fold_name;
@@ -28,11 +29,19 @@ pub(super) struct Url {
 pub(super) fn urls(text: &str) -> Vec<Url> {
     let mut out: Vec<Url> = Vec::new();
     let bytes = text.as_bytes();
+    let mut judged_to = 0;
     for dot in memchr::memchr2_iter(b'.', b':', bytes) {
-        if out.last().is_some_and(|last| dot < last.range.end) {
+        if dot < judged_to {
             continue;
         }
-        let found = if bytes[dot] == b':' { with_scheme(text, dot) } else { without_scheme(text, dot) };
+        let found = if bytes[dot] == b':' {
+            with_scheme(text, dot)
+        } else {
+            // All dots of one host are judged by the first of them.
+            judged_to = dot + host_length(&bytes[dot..]);
+            without_scheme(text, dot)
+        };
+        judged_to = found.as_ref().map_or(judged_to, |url| url.range.end);
         out.extend(found);
     }
     out
@@ -41,8 +50,11 @@ pub(super) fn urls(text: &str) -> Vec<Url> {
 fn with_scheme(text: &str, colon: usize) -> Option<Url> {
     let rest = text[colon..].strip_prefix("://")?;
     let scheme = text[..colon].bytes().rev().take_while(u8::is_ascii_alphabetic).count();
+    if scheme == 0 {
+        return None;
+    }
     let end = colon + 3 + address_length(rest);
-    (scheme > 0 && end > colon + 3).then(|| Url { range: colon - scheme..end, bare: false })
+    (end > colon + 3).then(|| Url { range: colon - scheme..end, bare: false })
 }
 
 /// A domain around a dot, with what follows it: "docs.acme.io/start", "www.acme.de", "info@acme.com".
@@ -50,27 +62,31 @@ fn without_scheme(text: &str, dot: usize) -> Option<Url> {
     let bytes = text.as_bytes();
     let before = bytes[..dot].iter().rev().take(LONGEST_HOST).take_while(|byte| is_host_byte(**byte)).count();
     let start = dot - before;
-    let host_len = bytes[start..].iter().take(LONGEST_HOST).take_while(|byte| is_host_byte(**byte)).count();
-    let host = text[start..start + host_len].trim_end_matches(['.', '-']);
+    let host = text[start..start + host_length(&bytes[start..])].trim_end_matches(['.', '-']);
     let end = start + host.len();
     if before == 0 || end <= dot || !is_boundary(text, start) {
         return None;
     }
-    let path = match bytes.get(end) {
-        Some(b'/' | b'?' | b'#') => address_length(&text[end..]),
-        _ => 0,
-    };
-    let has_path = path > 1;
+    if host.split('.').any(str::is_empty) || text[end..].starts_with(char::is_alphanumeric) {
+        return None;
+    }
     let mut labels = host.rsplit('.');
     let top = labels.next()?;
     let www = host.len() > 4 && host[..4].eq_ignore_ascii_case("www.");
     let mail = text[..start].ends_with('@');
     let known = TOP_LEVEL.contains(&top);
     let like_top = top.len() >= 2 && top.bytes().all(|byte| byte.is_ascii_lowercase());
-    if !(known || like_top && (www || has_path && is_host_with_two_labels(host)) || mail && like_top) {
+    let needs_path = !(known || like_top && (www || mail));
+    if needs_path && !(like_top && is_host_with_two_labels(host)) {
         return None;
     }
-    if host.split('.').any(str::is_empty) || text[end..].starts_with(char::is_alphanumeric) {
+    // A path may be as long as the text, so it is measured only where nothing else is missing.
+    let path = match bytes.get(end) {
+        Some(b'/' | b'?' | b'#') => address_length(&text[end..]),
+        _ => 0,
+    };
+    let has_path = path > 1;
+    if needs_path && !has_path {
         return None;
     }
     let start = if mail { start - 1 - mailbox_length(&text[..start - 1]) } else { start };
@@ -93,6 +109,10 @@ fn mailbox_length(before: &str) -> usize {
         .take(LONGEST_HOST)
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+'))
         .count()
+}
+
+fn host_length(bytes: &[u8]) -> usize {
+    bytes.iter().take(LONGEST_HOST).take_while(|byte| is_host_byte(**byte)).count()
 }
 
 fn is_host_byte(byte: u8) -> bool {
@@ -129,30 +149,60 @@ fn is_cjk(character: char) -> bool {
     matches!(character, '\u{3000}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{FF00}'..='\u{FFEF}')
 }
 
+/// Which addresses are a brand's: by host, and by the parts that are one of its names.
+#[derive(Debug, Default)]
+pub(super) struct AddressBook {
+    domains: HashMap<String, Vec<usize>>,
+    names: HashMap<String, Vec<usize>>,
+}
+
+impl AddressBook {
+    /// Enters a host, with all that end in it.
+    pub(super) fn add_domain(&mut self, domain: &str, brand: usize) {
+        let domain = domain.trim_start_matches("www.").to_lowercase();
+        self.domains.entry(domain).or_default().push(brand);
+    }
+
+    /// Enters a name.
+    pub(super) fn add_name(&mut self, name: &str, brand: usize) {
+        self.names.entry(compact(name)).or_default().push(brand);
+    }
+
+    /// The brands that an address cites.
+    pub(super) fn brands_of(&self, url: &str) -> BTreeSet<usize> {
+        let host = host(url).unwrap_or_default();
+        let below = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
+        let by_domain =
+            std::iter::once(host.as_str()).chain(below).filter_map(|domain| self.domains.get(domain));
+        let by_name = parts(url).filter_map(|part| self.names.get(&part));
+        by_domain.chain(by_name).flatten().copied().collect()
+    }
+}
+
 /// The host of an address, in lower case and without `www.`; nothing for addresses within a site.
-pub(super) fn host(url: &str) -> Option<String> {
+fn host(url: &str) -> Option<String> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.strip_prefix("mailto:").unwrap_or(rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let host = authority.rsplit('@').next().unwrap_or(authority);
     let host = host.split(':').next().unwrap_or(host).to_ascii_lowercase();
     let host = host.strip_prefix("www.").unwrap_or(&host);
-    host.contains('.').then(|| host.to_owned())
+    (host.contains('.') && host.len() <= LONGEST_HOST).then(|| host.to_owned())
 }
 
 /// The parts of an address that may be a name, as a name without spaces is folded.
-pub(super) fn parts(url: &str) -> impl Iterator<Item = String> {
+fn parts(url: &str) -> impl Iterator<Item = String> {
     url.split(['/', '.', '?', '#', '=', '&', '@', ':', '_']).filter(|part| !part.is_empty()).map(compact)
 }
 
 /// A folded name without its spaces, hyphens and apostrophes, as domains write it.
-pub(super) fn compact(name: &str) -> String {
+fn compact(name: &str) -> String {
     fold_name(name).chars().filter(|character| character.is_alphanumeric()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{host, urls};
+    use super::{AddressBook, host, urls};
 
     #[test]
     fn addresses_are_found() {
@@ -185,6 +235,23 @@ mod tests {
             ("acme.io", Some("acme.io")),
         ] {
             assert_eq!(host(url).as_deref(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn addresses_belong_to_brands() {
+        let mut book = AddressBook::default();
+        book.add_domain("www.Acme.example", 1);
+        book.add_name("Doc Array", 2);
+        for (url, expected) in [
+            ("https://acme.example/x", vec![1]),
+            ("shop.acme.example", vec![1]),
+            ("https://notacme.example", vec![]),
+            ("https://github.com/doc-array/docarray", vec![2]),
+            ("https://acme.example/docarray", vec![1, 2]),
+            ("/docs", vec![]),
+        ] {
+            assert_eq!(book.brands_of(url).into_iter().collect::<Vec<_>>(), expected, "{url}");
         }
     }
 }

@@ -2,7 +2,8 @@
 //! around it.
 
 use super::findings::Rejection;
-use super::lexicon::{CasePolicy, Doubt, Entry};
+use super::lexicon::{Doubt, Entry};
+use super::names::CasePolicy;
 use super::tokens::{Break, Tokens};
 
 /// Words before and behind a name among which the words that it needs are looked for.
@@ -39,7 +40,8 @@ pub(super) fn doubted(entry: &Entry, place: &Place<'_>) -> Option<Rejection> {
             Doubt::Word | Doubt::Capital if !has_capital(place.shape) => None,
             // A capital further inside is no accident of the sentence.
             Doubt::Word | Doubt::Capital if has_inner_capital(place.shape) => None,
-            Doubt::Word | Doubt::Capital => starts_sentence(place).then_some(Rejection::SentenceStart),
+            Doubt::Capital => Some(Rejection::AlwaysCapital),
+            Doubt::Word => starts_sentence(place).then_some(Rejection::SentenceStart),
         },
     }
 }

@@ -1,16 +1,20 @@
-//! The search: candidates from the automaton, each held against the rules, the longest of those that hold.
+//! The search: candidates from the automaton, each held against the rules, the longest of those that hold, and those
+//! for which the rest of the answer vouches.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::citation::{Url, host, parts, urls};
+use super::choose::{Candidate, What, longest};
+use super::citation::{Url, urls};
 use super::context::{Place, doubted};
 use super::findings::{Citation, Considered, Findings, Mention, Outcome, Rejection, Rule};
 use super::fold::{Folded, fold, shape};
-use super::inflect::is_ending;
+use super::heads::{Group, head_at, lead};
+use super::inflect::{LONGEST_ENDING, is_ending};
 use super::lexicon::{Entry, Lexicon, Pattern};
-use super::own::{blank, not_its_own};
-use super::polarity::polarity;
+use super::own::{Foreign, blank, not_its_own};
+use super::polarity::{Surroundings, is_coordinated, polarity};
 use super::script::{is_word, joined};
 use super::tokens::Tokens;
 use super::visible::{Visible, visible};
@@ -29,16 +33,29 @@ pub struct Answer<'a> {
 /// Finds mentions and citations.
 pub fn find(lexicon: &Lexicon, answer: &Answer<'_>) -> Findings {
     let search = Search::new(lexicon, answer);
-    let mentions = search.considered().into_iter().filter_map(|considered| match considered.outcome {
-        Outcome::Mention(mention) => Some(mention),
-        Outcome::Rejected(_) => None,
-    });
-    Findings { mentions: mentions.collect(), citations: search.citations() }
+    let (taken, _) = search.decide();
+    Findings { mentions: search.mentions(&taken), citations: search.citations() }
 }
 
 /// Every place where a name could be meant, in the order of the answer, and what became of it.
 pub fn explain(lexicon: &Lexicon, answer: &Answer<'_>) -> Vec<Considered> {
-    Search::new(lexicon, answer).considered()
+    let search = Search::new(lexicon, answer);
+    let (taken, rejected) = search.decide();
+    let mut considered: Vec<Considered> = search
+        .mentions(&taken)
+        .into_iter()
+        .map(|mention| Considered {
+            range: mention.range.clone(),
+            alias: Arc::clone(&mention.alias),
+            outcome: Outcome::Mention(mention),
+        })
+        .collect();
+    let foreign = search.in_foreign();
+    let rejected = rejected.into_iter().chain(foreign);
+    considered.extend(rejected.filter_map(|(entry, range, reason)| search.rejection(entry, range, reason)));
+    considered.sort_by(|a, b| a.range.start.cmp(&b.range.start).then(b.range.end.cmp(&a.range.end)));
+    considered.dedup();
+    considered
 }
 
 /// One answer, taken apart.
@@ -47,22 +64,22 @@ struct Search<'l> {
     page: Visible,
     folded: Folded,
     tokens: Tokens,
+    /// What is blanked in the folded text.
+    foreign: Vec<Foreign>,
     /// In the visible text.
     urls: Vec<Url>,
 }
 
-/// Something that the automaton has found.
-struct Candidate {
-    /// In the folded text, with its ending.
-    range: Range<usize>,
-    what: What,
+/// What the rules say of a find.
+enum Judged {
+    Holds(Candidate),
+    /// Only the rest of the answer can tell.
+    Doubtful(Candidate, Rejection),
+    Fails(Rejection),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    Name(usize, Rule),
-    Exclude,
-}
+/// A find that is no mention: its entry, where it is in the folded text, and why.
+type Rejected = (usize, Range<usize>, Rejection);
 
 impl<'l> Search<'l> {
     fn new(lexicon: &'l Lexicon, answer: &Answer<'_>) -> Search<'l> {
@@ -72,185 +89,250 @@ impl<'l> Search<'l> {
         blank(&mut folded.text, &foreign);
         let tokens = Tokens::new(&folded.text);
         let urls = urls(&page.text);
-        Search { lexicon, page, folded, tokens, urls }
+        Search { lexicon, page, folded, tokens, foreign, urls }
     }
 
-    fn considered(&self) -> Vec<Considered> {
-        let mut holding: Vec<Candidate> = Vec::new();
-        let mut considered = Vec::new();
+    /// The names that count, in order, and the finds that do not.
+    fn decide(&self) -> (Vec<Candidate>, Vec<Rejected>) {
+        let (mut holding, mut doubtful, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
         for found in self.lexicon.automaton.find_overlapping_iter(&self.folded.text) {
             let pattern = self.lexicon.patterns[found.pattern().as_usize()];
-            match self.candidate(pattern, found.range()) {
-                Ok(candidate) => holding.push(candidate),
-                Err(reason) => considered.extend(self.rejected(pattern, found.range(), reason)),
-            }
-        }
-        holding.sort_by(|a, b| a.range.start.cmp(&b.range.start).then(b.range.end.cmp(&a.range.end)));
-        let mut taken: Vec<&Candidate> = Vec::new();
-        for candidate in &holding {
-            match taken.last().filter(|last| candidate.range.start < last.range.end) {
-                Some(last) => {
-                    let same = candidate.range == last.range && candidate.what == last.what;
-                    let reason =
-                        if last.what == What::Exclude { Rejection::Excluded } else { Rejection::LongerName };
-                    if let (What::Name(entry, _), false) = (candidate.what, same) {
-                        considered.extend(self.rejected(
-                            Pattern::Name(entry),
-                            candidate.range.clone(),
-                            reason,
-                        ));
-                    }
+            match self.judge(pattern, found.range()) {
+                Judged::Holds(candidate) => holding.push(candidate),
+                Judged::Doubtful(candidate, reason) => doubtful.push((candidate, reason)),
+                Judged::Fails(reason) => {
+                    rejected.extend(pattern.entry().map(|entry| (entry, found.range(), reason)));
                 }
-                None => taken.push(candidate),
             }
         }
-        let mut taken: Vec<(Range<usize>, usize, Rule)> = taken
-            .into_iter()
-            .filter_map(|candidate| match candidate.what {
-                What::Name(entry, rule) => Some((candidate.range.clone(), entry, rule)),
-                What::Exclude => None,
-            })
-            .collect();
-        self.add_misspelled(&holding, &mut taken);
-        considered
-            .extend(taken.into_iter().filter_map(|(range, entry, rule)| self.accepted(range, entry, rule)));
-        considered.sort_by(|a, b| a.range.start.cmp(&b.range.start).then(b.range.end.cmp(&a.range.end)));
-        considered
+        let mut chosen = longest(holding);
+        let mut beaten = chosen.beaten;
+        if !doubtful.is_empty() {
+            let (vouched, left) = self.vouched(&chosen.taken, doubtful);
+            beaten.extend(left);
+            chosen = longest(chosen.taken.into_iter().chain(vouched).collect());
+            beaten.extend(chosen.beaten);
+        }
+        rejected.extend(beaten.into_iter().filter_map(|(candidate, reason)| match candidate.what {
+            What::Name(entry, _) => Some((entry, candidate.range, reason)),
+            What::Exclude => None,
+        }));
+        let taken: Vec<Range<usize>> = chosen.taken.iter().map(|candidate| candidate.range.clone()).collect();
+        let misspelled = self.lexicon.fuzzy.search(&self.folded.text, &self.tokens, &taken);
+        let misspelled = misspelled.into_iter().filter(|(range, _)| !self.is_in_address(range));
+        let mut taken = chosen.taken;
+        taken.extend(
+            misspelled.map(|(range, entry)| Candidate { range, what: What::Name(entry, Rule::Fuzzy) }),
+        );
+        taken.sort_by_key(|candidate| candidate.range.start);
+        (taken, rejected)
     }
 
     /// Holds a find against boundaries, endings, separators, case and context.
-    fn candidate(&self, pattern: Pattern, range: Range<usize>) -> Result<Candidate, Rejection> {
+    fn judge(&self, pattern: Pattern, range: Range<usize>) -> Judged {
         let text = &self.folded.text;
         let before = text[..range.start].chars().next_back();
         let first = text[range.clone()].chars().next();
         if before.zip(first).is_some_and(|(before, first)| joined(before, first)) {
-            return Err(Rejection::InsideWord);
+            return Judged::Fails(Rejection::InsideWord);
         }
-        let (entry, stem) = match pattern {
-            Pattern::Name(entry) => (Some(entry), false),
-            Pattern::Stem(entry) => (Some(entry), true),
-            Pattern::Exclude(_) => (None, false),
+        let entry = pattern.entry().map(|index| (index, &self.lexicon.entries[index]));
+        let is_stem = matches!(pattern, Pattern::Stem(_));
+        let Some(end) = self.ending(entry.map(|(_, entry)| entry), &range, is_stem) else {
+            return Judged::Fails(Rejection::InsideWord);
         };
-        let entry = entry.map(|index| (index, &self.lexicon.entries[index]));
-        let end = self.ending(entry.map(|(_, entry)| entry), &range, stem).ok_or(Rejection::InsideWord)?;
         let whole = range.start..end;
-        let seen = self.folded.offsets.range(whole.clone()).ok_or(Rejection::InsideCharacter)?;
-        let Some((index, entry)) = entry else {
-            return Ok(Candidate { range: whole, what: What::Exclude });
+        let offsets = &self.folded.offsets;
+        let (Some(seen), Some(name)) = (offsets.range(whole.clone()), offsets.range(range.clone())) else {
+            return Judged::Fails(Rejection::InsideCharacter);
         };
-        let name = self.folded.offsets.range(range.clone()).ok_or(Rejection::InsideCharacter)?;
-        let written = shape(&self.page.text[name.clone()]);
-        if !entry.loose && !same_separators(&self.page.text[name], &entry.text) {
-            return Err(Rejection::Separators);
+        let Some((index, entry)) = entry else {
+            return Judged::Holds(Candidate { range: whole, what: What::Exclude });
+        };
+        let is_exact = same_separators(&self.page.text[name.clone()], &entry.text);
+        if !entry.loose && !is_exact {
+            return Judged::Fails(Rejection::Separators);
         }
-        if self
-            .urls
-            .iter()
-            .any(|url| seen.start < url.range.end && url.range.start < seen.end && !covers(&seen, url))
-        {
-            return Err(Rejection::Address);
+        if self.address_at(&seen).is_some_and(|url| !covers(&seen, url)) {
+            return Judged::Fails(Rejection::Address);
         }
         let place = Place {
             text,
             tokens: &self.tokens,
             first: self.tokens.at(range.start),
             behind: self.tokens.at(end.saturating_sub(1)) + 1,
-            shape: &written,
+            shape: &shape(&self.page.text[name]),
             in_heading: self.page.block_at(seen.start).is_some_and(|block| self.page.blocks[block].heading),
         };
-        if let Some(reason) = doubted(entry, &place) {
-            return Err(reason);
+        let rule = match (end > range.end, is_exact) {
+            (true, _) => Rule::Inflected,
+            (false, true) => Rule::Exact,
+            (false, false) => Rule::Loose,
+        };
+        let candidate = |rule| Candidate { range: whole, what: What::Name(index, rule) };
+        match doubted(entry, &place) {
+            None => Judged::Holds(candidate(rule)),
+            Some(reason @ (Rejection::SentenceStart | Rejection::AlwaysCapital)) => {
+                Judged::Doubtful(candidate(Rule::Vouched), reason)
+            }
+            Some(reason) => Judged::Fails(reason),
         }
-        let rule = if end > range.end { Rule::Inflected } else { Rule::Exact };
-        Ok(Candidate { range: whole, what: What::Name(index, rule) })
     }
 
     /// Where a find ends with its ending; nothing where the word goes on otherwise. A stem needs an ending.
-    fn ending(&self, entry: Option<&Entry>, range: &Range<usize>, stem: bool) -> Option<usize> {
+    fn ending(&self, entry: Option<&Entry>, range: &Range<usize>, is_stem: bool) -> Option<usize> {
         let text = &self.folded.text;
         let last = text[range.clone()].chars().next_back()?;
         let rest = &text[range.end..];
         let goes_on = rest.chars().next().is_some_and(|next| joined(last, next));
-        if !goes_on && !stem {
+        if !goes_on && !is_stem {
             return Some(range.end);
         }
-        let length = rest.char_indices().find(|(_, next)| !is_word(*next)).map_or(rest.len(), |(at, _)| at);
+        // One letter more than the longest ending is none, however long the word is.
+        let mut letters = rest.char_indices().take(LONGEST_ENDING + 1);
+        let length = letters.find(|(_, next)| !is_word(*next)).map(|(at, _)| at);
+        let length = length.or_else(|| (rest.len() <= 4 * LONGEST_ENDING).then_some(rest.len()))?;
         let languages = entry.map(|entry| entry.inflect.as_slice()).unwrap_or_default();
         languages.iter().any(|&language| is_ending(language, &rest[..length])).then_some(range.end + length)
     }
 
-    /// Names with a wrong letter, in words that hold no other find.
-    fn add_misspelled(&self, holding: &[Candidate], taken: &mut Vec<(Range<usize>, usize, Rule)>) {
-        for &count in self.lexicon.fuzzy.word_counts() {
-            for words in self.tokens.list.windows(count) {
-                let range = words[0].range.start..words[count - 1].range.end;
-                if holding.iter().any(|held| held.range.start < range.end && range.start < held.range.end) {
-                    continue;
-                }
-                if let Some(entry) = self.lexicon.fuzzy.find(&self.folded.text[range.clone()]) {
-                    taken.push((range, entry, Rule::Fuzzy));
+    /// The address that a range of the visible text touches.
+    fn address_at(&self, seen: &Range<usize>) -> Option<&Url> {
+        let next = self.urls.partition_point(|url| url.range.end <= seen.start);
+        self.urls.get(next).filter(|url| url.range.start < seen.end)
+    }
+
+    fn is_in_address(&self, range: &Range<usize>) -> bool {
+        self.folded.offsets.cover(range.clone()).is_some_and(|seen| self.address_at(&seen).is_some())
+    }
+
+    /// Of names that may as well be words, those that the rest of the answer makes names: the brand is named or
+    /// cited elsewhere in it, or the name stands at the head of one of several blocks where another brand does.
+    fn vouched(
+        &self,
+        sure: &[Candidate],
+        doubtful: Vec<(Candidate, Rejection)>,
+    ) -> (Vec<Candidate>, Vec<(Candidate, Rejection)>) {
+        let mut known: BTreeSet<usize> =
+            self.links().flat_map(|url| self.lexicon.addresses.brands_of(url)).collect();
+        let mut headed: HashMap<Group, BTreeSet<usize>> = HashMap::new();
+        for candidate in sure {
+            if let Some(brand) = self.brand_of(candidate) {
+                known.insert(brand);
+                if let Some(group) = self.group_of(candidate) {
+                    headed.entry(group).or_default().insert(brand);
                 }
             }
         }
-        taken.sort_by_key(|(range, ..)| range.start);
+        let (vouched, left): (Vec<_>, Vec<_>) = doubtful.into_iter().partition(|(candidate, reason)| {
+            let Some(brand) = self.brand_of(candidate) else { return false };
+            let among_others = || {
+                let brands = self.group_of(candidate).and_then(|group| headed.get(&group));
+                brands.is_some_and(|brands| brands.iter().any(|other| *other != brand))
+            };
+            // "monday.com opens on Monday": another mention says nothing about a word that has a capital anyway.
+            *reason == Rejection::SentenceStart && known.contains(&brand) || among_others()
+        });
+        (vouched.into_iter().map(|(candidate, _)| candidate).collect(), left)
     }
 
-    fn accepted(&self, range: Range<usize>, entry: usize, rule: Rule) -> Option<Considered> {
+    fn brand_of(&self, candidate: &Candidate) -> Option<usize> {
+        match candidate.what {
+            What::Name(entry, _) => Some(self.lexicon.entries[entry].brand),
+            What::Exclude => None,
+        }
+    }
+
+    fn group_of(&self, candidate: &Candidate) -> Option<Group> {
+        let seen = self.folded.offsets.cover(candidate.range.clone())?;
+        head_at(&self.page, seen.start).map(|head| head.group)
+    }
+
+    fn mentions(&self, taken: &[Candidate]) -> Vec<Mention> {
+        let mut mentions: Vec<Mention> = Vec::new();
+        let mut end = 0;
+        for candidate in taken {
+            let What::Name(entry, rule) = candidate.what else { continue };
+            let Some(mut mention) = self.mention(&candidate.range, entry, rule) else { continue };
+            // "instead of A and B" speaks of both alike.
+            if let Some(last) = mentions.last()
+                && is_coordinated(&self.folded.text[end..candidate.range.start])
+                && !last.polarity.is_positive()
+                && mention.polarity.is_positive()
+            {
+                mention.polarity = last.polarity;
+            }
+            end = candidate.range.end;
+            mentions.push(mention);
+        }
+        mentions
+    }
+
+    fn mention(&self, range: &Range<usize>, entry: usize, rule: Rule) -> Option<Mention> {
         let entry = &self.lexicon.entries[entry];
-        let first = self.tokens.at(range.start);
-        let behind = self.tokens.at(range.end.saturating_sub(1)) + 1;
-        let seen = self.folded.offsets.cover(range)?;
-        let item = self.headed_item(seen.start);
-        let raw = self.page.offsets.cover(seen)?;
-        let mention = Mention {
+        let seen = self.folded.offsets.cover(range.clone())?;
+        let head = head_at(&self.page, seen.start);
+        let surroundings = Surroundings {
+            text: &self.folded.text,
+            tokens: &self.tokens,
+            first: self.tokens.at(range.start),
+            behind: self.tokens.at(range.end.saturating_sub(1)) + 1,
+            list: head.filter(|head| head.number.is_some()).map(|head| fold(lead(&self.page, &head)).text),
+        };
+        Some(Mention {
             brand: Arc::clone(&self.lexicon.brands[entry.brand].id),
             alias: Arc::clone(&entry.text),
-            range: raw.clone(),
+            range: self.page.offsets.cover(seen)?,
             rule,
-            polarity: polarity(&self.folded.text, &self.tokens, first, behind, item.is_some()),
-            item,
-        };
-        Some(Considered { range: raw, alias: Arc::clone(&entry.text), outcome: Outcome::Mention(mention) })
+            polarity: polarity(&surroundings),
+            item: head.and_then(|head| head.number),
+        })
     }
 
-    fn rejected(&self, pattern: Pattern, range: Range<usize>, reason: Rejection) -> Option<Considered> {
-        let (Pattern::Name(entry) | Pattern::Stem(entry)) = pattern else { return None };
+    /// Names in what is not the answer's own saying.
+    fn in_foreign(&self) -> Vec<Rejected> {
+        let mut rejected = Vec::new();
+        for foreign in &self.foreign {
+            for found in self.lexicon.automaton.find_overlapping_iter(&foreign.text) {
+                let pattern = self.lexicon.patterns[found.pattern().as_usize()];
+                let is_part = |at: usize| {
+                    let (left, right) = foreign.text.split_at(at);
+                    left.chars().next_back().zip(right.chars().next()).is_some_and(|(a, b)| joined(a, b))
+                };
+                if let (Pattern::Name(entry), false) =
+                    (pattern, is_part(found.start()) || is_part(found.end()))
+                {
+                    let start = foreign.range.start;
+                    rejected.push((entry, start + found.start()..start + found.end(), foreign.reason));
+                }
+            }
+        }
+        rejected
+    }
+
+    fn rejection(&self, entry: usize, range: Range<usize>, reason: Rejection) -> Option<Considered> {
         let raw = self.page.offsets.cover(self.folded.offsets.cover(range)?)?;
         let alias = Arc::clone(&self.lexicon.entries[entry].text);
         Some(Considered { range: raw, alias, outcome: Outcome::Rejected(reason) })
     }
 
-    /// The number of the list item that begins with what stands at an offset of the visible text.
-    fn headed_item(&self, at: usize) -> Option<u32> {
-        let block = &self.page.blocks[self.page.block_at(at)?];
-        let item = block.item?;
-        let before = self.page.text[block.start..at].trim();
-        (!before.contains(char::is_alphanumeric)).then_some(item.number)
+    /// All addresses: targets of links, then those that are written out.
+    fn links(&self) -> impl Iterator<Item = &str> {
+        let written = self.urls.iter().map(|url| &self.page.text[url.range.clone()]);
+        self.page.addresses.iter().map(String::as_str).chain(written)
     }
 
-    /// Addresses whose host is a brand's, or holds one of its names.
+    /// Addresses whose host is a brand's, or that hold one of its names. A link whose text is its address is one.
     fn citations(&self) -> Vec<Citation> {
-        let links = self.page.addresses.iter().map(|address| address.url.as_str());
-        let bare = self.urls.iter().map(|url| &self.page.text[url.range.clone()]);
-        let mut citations: Vec<Citation> = Vec::new();
-        for url in links.chain(bare) {
-            for brand in &self.lexicon.brands {
-                let of_host = host(url).is_some_and(|host| {
-                    brand.domains.iter().any(|domain| {
-                        host.strip_suffix(domain.as_str())
-                            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-                    })
-                });
-                if of_host || parts(url).any(|part| brand.compact.contains(&part)) {
-                    let citation = Citation { brand: Arc::clone(&brand.id), url: url.to_owned() };
-                    // A link whose text is its address is one citation.
-                    if !citations.contains(&citation) {
-                        citations.push(citation);
-                    }
-                }
-            }
-        }
-        citations
+        let mut seen: HashSet<&str> = HashSet::new();
+        let new = self.links().filter(|url| seen.insert(url));
+        new.flat_map(|url| {
+            self.lexicon.addresses.brands_of(url).into_iter().map(|brand| Citation {
+                brand: Arc::clone(&self.lexicon.brands[brand].id),
+                url: url.to_owned(),
+            })
+        })
+        .collect()
     }
 }
 

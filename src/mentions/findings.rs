@@ -31,10 +31,14 @@ impl Polarity {
 pub enum Rule {
     /// As it is listed, but for case.
     Exact,
+    /// With other hyphens and spaces, or in another width.
+    Loose,
     /// With an ending of its language.
     Inflected,
     /// With one letter wrong.
     Fuzzy,
+    /// Also a word, and no word here: the rest of the answer speaks of the brand.
+    Vouched,
 }
 
 /// One mention.
@@ -50,7 +54,7 @@ pub struct Mention {
     pub rule: Rule,
     /// How it speaks of the brand.
     pub polarity: Polarity,
-    /// The number of the list item that the name heads.
+    /// The number of the list item, numbered line or numbered heading that the name heads.
     pub item: Option<u32>,
 }
 
@@ -116,6 +120,8 @@ pub enum Rejection {
     Case,
     /// It begins a sentence, where every word has a capital.
     SentenceStart,
+    /// It is a word that has a capital everywhere, such as a day.
+    AlwaysCapital,
     /// No word that the name needs stands near it.
     Context,
     /// It is part of a longer name.
@@ -124,6 +130,10 @@ pub enum Rejection {
     Excluded,
     /// It is part of an address.
     Address,
+    /// It is part of a quotation of the question.
+    Quotation,
+    /// It is part of the disclosure.
+    Disclosure,
 }
 
 impl fmt::Display for Rejection {
@@ -134,10 +144,13 @@ impl fmt::Display for Rejection {
             Rejection::Separators => "written with other separators",
             Rejection::Case => "also a word, and not written as the name",
             Rejection::SentenceStart => "also a word, at the start of a sentence",
+            Rejection::AlwaysCapital => "also a word that always has a capital",
             Rejection::Context => "none of the words it needs is near",
             Rejection::LongerName => "part of a longer name",
             Rejection::Excluded => "part of an excluded phrase",
             Rejection::Address => "part of an address: a citation",
+            Rejection::Quotation => "part of a quotation of the question",
+            Rejection::Disclosure => "part of the disclosure",
         })
     }
 }

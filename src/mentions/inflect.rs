@@ -122,6 +122,9 @@ impl fmt::Display for Language {
     }
 }
 
+/// Letters of the longest ending, with what links it to the name.
+pub(super) const LONGEST_ENDING: usize = 8;
+
 /// Cases in the singular and plural, with possessives and the common clitics.
 const FINNISH: &str = "n a ä ta tä tta ttä ssa ssä sta stä an en in on un yn än ön han hen hin hon hun hyn hän hön \
     seen lla llä lta ltä lle na nä ksi tta ttä t den iden ien jen ten ja jä ita itä ia iä issa issä ista istä ihin \
@@ -204,6 +207,12 @@ mod tests {
             ("en", "", false),
         ] {
             assert_eq!(is_ending(Language::from_tag(tag).unwrap(), rest), expected, "{tag} {rest}");
+        }
+        for (_, language) in super::TAGS {
+            for ending in language.endings().split_ascii_whitespace() {
+                let link = language.links().iter().map(|link| link.len()).max().unwrap();
+                assert!(ending.chars().count() + link <= super::LONGEST_ENDING, "{language} {ending}");
+            }
         }
         assert_eq!(Language::from_tag("de-AT"), Some(Language::De));
         assert_eq!(Language::from_tag("xx"), None);

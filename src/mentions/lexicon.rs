@@ -1,145 +1,23 @@
 //! The names that are looked for: brands with their aliases, competitors and exclusions, checked and built once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use thiserror::Error;
 
-use super::citation::compact;
+use super::citation::AddressBook;
 use super::fold::{fold_name, shape};
 use super::fuzzy::FuzzyIndex;
 use super::inflect::{Language, stems};
+use super::names::{Alias, BrandNames, CasePolicy, LONGEST_NAME, LexiconError};
 use super::script::has_case;
 use super::words::{Ordinary, ordinary};
-
-/// Bytes: a longer name is a mistake, such as a whole paragraph in a list of names.
-pub const LONGEST_NAME: usize = 200;
 
 /// Names of at most this many letters are looked for as they are written: "HP" is not "hp".
 const SHORT_NAME: usize = 3;
 
 /// Letters of the shortest name that may be misspelled.
 const FUZZY_LETTERS: usize = 6;
-
-/// How upper and lower case are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CasePolicy {
-    /// By what the name is. One that is no ordinary word matches in any case. One of three letters or fewer
-    /// matches as it is written. One that is also a word ("Apple", "Monday", "Claude") matches as it is written
-    /// and where a capital says something, or beside a word of `require_any`.
-    #[default]
-    Auto,
-    /// As it is written, and beside a word of `require_any` where there are any.
-    Exact,
-    /// In any case, and beside a word of `require_any` where there are any.
-    Ignore,
-}
-
-/// One spelling of a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alias {
-    /// As it is written.
-    pub text: String,
-    /// Languages whose endings it may take. Possessives ("Acme's") it always may.
-    pub inflect: Vec<Language>,
-    /// How case is compared.
-    pub case: CasePolicy,
-    /// Words or phrases of which one stands near where this name is meant.
-    pub require_any: Vec<String>,
-    /// Whether hyphens and spaces may stand for each other: "Coca Cola" for "Coca-Cola". On by default.
-    pub loose_separators: bool,
-    /// Whether one letter may be wrong, in names of six letters or more. Off by default.
-    pub fuzzy: bool,
-}
-
-impl From<&str> for Alias {
-    fn from(text: &str) -> Alias {
-        Alias {
-            text: text.to_owned(),
-            inflect: Vec::new(),
-            case: CasePolicy::Auto,
-            require_any: Vec::new(),
-            loose_separators: true,
-            fuzzy: false,
-        }
-    }
-}
-
-/// What one brand is called, and what it is not to be taken for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BrandNames {
-    /// What the rest of the program calls the brand.
-    pub id: String,
-    /// Its names, the canonical one first.
-    pub names: Vec<Alias>,
-    /// Names of others that are ranked with it. One that is a name of another brand in the lexicon is that brand.
-    pub competitors: Vec<Alias>,
-    /// Phrases that hold a name and do not mean the brand: "apple pie".
-    pub excludes: Vec<String>,
-    /// Hosts whose addresses cite the brand, besides those that hold one of its names.
-    pub domains: Vec<String>,
-}
-
-/// Why names cannot be looked for.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum LexiconError {
-    /// Two brands have one id.
-    #[error("two brands are called `{id}`")]
-    DuplicateBrand {
-        /// The id.
-        id: String,
-    },
-    /// A brand has no name.
-    #[error("the brand `{brand}` has no name")]
-    NoName {
-        /// The brand's id.
-        brand: String,
-    },
-    /// A name or exclusion holds no letter and no digit.
-    #[error(
-        "`{name}` of the brand `{brand}` holds no letter and no digit: it would match everything or nothing"
-    )]
-    Empty {
-        /// The brand's id.
-        brand: String,
-        /// The name as written.
-        name: String,
-    },
-    /// A name is longer than [`LONGEST_NAME`].
-    #[error("a name of the brand `{brand}` is longer than {LONGEST_NAME} bytes: `{start}...`")]
-    TooLong {
-        /// The brand's id.
-        brand: String,
-        /// How it begins.
-        start: String,
-    },
-    /// One name belongs to two brands.
-    #[error("`{name}` is a name of `{first}` and of `{second}`: a mention would not say which is meant")]
-    Ambiguous {
-        /// The name as written.
-        name: String,
-        /// One brand's id.
-        first: String,
-        /// The other brand's id.
-        second: String,
-    },
-    /// An exclusion is also a name, which would then never be found.
-    #[error("`{phrase}` is excluded by `{brand}` and is also a name")]
-    ExcludedName {
-        /// The phrase as written.
-        phrase: String,
-        /// The id of the brand that excludes it.
-        brand: String,
-    },
-    /// There are more names than can be searched for at once.
-    #[error("the names cannot be searched for: {reason}")]
-    TooMany {
-        /// What the search says.
-        reason: String,
-    },
-}
 
 /// Why an alias may be something else than a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,10 +55,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Brand {
     pub(super) id: Arc<str>,
-    pub(super) competitor: bool,
-    /// Names without spaces, as domains write them.
-    pub(super) compact: Vec<String>,
-    pub(super) domains: Vec<String>,
+    competitor: bool,
 }
 
 /// What a pattern of the automaton stands for.
@@ -190,8 +65,18 @@ pub(super) enum Pattern {
     Name(usize),
     /// The alias as it is before endings; it counts only with one.
     Stem(usize),
-    /// A phrase that is no mention; the brand that excludes it.
-    Exclude(usize),
+    /// A phrase that is no mention.
+    Exclude,
+}
+
+impl Pattern {
+    /// The alias, by the index of its entry.
+    pub(super) fn entry(self) -> Option<usize> {
+        match self {
+            Pattern::Name(entry) | Pattern::Stem(entry) => Some(entry),
+            Pattern::Exclude => None,
+        }
+    }
 }
 
 /// Names of brands, ready to be looked for. Immutable; share it.
@@ -202,7 +87,7 @@ pub struct Lexicon {
     pub(super) patterns: Vec<Pattern>,
     pub(super) automaton: AhoCorasick,
     pub(super) fuzzy: FuzzyIndex,
-    by_id: HashMap<Arc<str>, usize>,
+    pub(super) addresses: AddressBook,
 }
 
 impl Lexicon {
@@ -220,8 +105,8 @@ impl Lexicon {
         for names in brands {
             builder.competitors(names)?;
         }
-        for (index, names) in brands.iter().enumerate() {
-            builder.excludes(index, names)?;
+        for names in brands {
+            builder.excludes(names)?;
         }
         builder.build()
     }
@@ -233,11 +118,7 @@ impl Lexicon {
 
     /// Whether a brand is here only as somebody's competitor.
     pub fn is_competitor(&self, id: &str) -> bool {
-        self.index_of(id).is_some_and(|index| self.brands[index].competitor)
-    }
-
-    pub(super) fn index_of(&self, id: &str) -> Option<usize> {
-        self.by_id.get(id).copied()
+        self.brands.iter().any(|brand| brand.competitor && &*brand.id == id)
     }
 }
 
@@ -245,9 +126,10 @@ impl Lexicon {
 struct Builder {
     brands: Vec<Brand>,
     entries: Vec<Entry>,
+    addresses: AddressBook,
     by_id: HashMap<Arc<str>, usize>,
     by_name: BTreeMap<String, usize>,
-    excludes: BTreeMap<String, usize>,
+    excludes: BTreeSet<String>,
 }
 
 impl Builder {
@@ -258,16 +140,15 @@ impl Builder {
         if self.by_id.contains_key(names.id.as_str()) {
             return Err(LexiconError::DuplicateBrand { id: names.id.clone() });
         }
-        let domains =
-            names.domains.iter().map(|domain| domain.trim_start_matches("www.").to_lowercase()).collect();
-        let index = self.new_brand(&names.id, false, domains);
+        let index = self.new_brand(&names.id, false);
+        names.domains.iter().for_each(|domain| self.addresses.add_domain(domain, index));
         names.names.iter().try_for_each(|alias| self.alias(index, alias))
     }
 
-    fn new_brand(&mut self, id: &str, competitor: bool, domains: Vec<String>) -> usize {
+    fn new_brand(&mut self, id: &str, competitor: bool) -> usize {
         let id: Arc<str> = Arc::from(id);
         self.by_id.insert(Arc::clone(&id), self.brands.len());
-        self.brands.push(Brand { id, competitor, compact: Vec::new(), domains });
+        self.brands.push(Brand { id, competitor });
         self.brands.len() - 1
     }
 
@@ -279,7 +160,7 @@ impl Builder {
             }
             let index = match self.by_id.get(alias.text.as_str()) {
                 Some(index) => *index,
-                None => self.new_brand(&alias.text, true, Vec::new()),
+                None => self.new_brand(&alias.text, true),
             };
             self.alias(index, alias)?;
         }
@@ -301,7 +182,7 @@ impl Builder {
             entry.shapes.push(written);
             return Ok(());
         }
-        self.brands[brand].compact.push(compact(&alias.text));
+        self.addresses.add_name(&alias.text, brand);
         self.by_name.insert(folded.clone(), self.entries.len());
         self.entries.push(Entry {
             text: Arc::from(alias.text.as_str()),
@@ -324,13 +205,13 @@ impl Builder {
         Ok(())
     }
 
-    fn excludes(&mut self, brand: usize, names: &BrandNames) -> Result<(), LexiconError> {
+    fn excludes(&mut self, names: &BrandNames) -> Result<(), LexiconError> {
         for phrase in &names.excludes {
             let folded = checked(&names.id, phrase)?;
             if self.by_name.contains_key(&folded) {
                 return Err(LexiconError::ExcludedName { phrase: phrase.clone(), brand: names.id.clone() });
             }
-            self.excludes.entry(folded).or_insert(brand);
+            self.excludes.insert(folded);
         }
         Ok(())
     }
@@ -352,9 +233,9 @@ impl Builder {
                 patterns.push(Pattern::Stem(index));
             }
         }
-        for (phrase, brand) in self.excludes {
+        for phrase in self.excludes {
             texts.push(phrase);
-            patterns.push(Pattern::Exclude(brand));
+            patterns.push(Pattern::Exclude);
         }
         // All overlapping matches are wanted, since the longest may fail at its edges where a shorter one does
         // not; the longest of those that hold is chosen afterwards.
@@ -376,7 +257,7 @@ impl Builder {
             patterns,
             automaton,
             fuzzy,
-            by_id: self.by_id,
+            addresses: self.addresses,
         })
     }
 }

@@ -6,17 +6,21 @@
 //! (`detect`). What the answer quotes from the question, a disclosure footer and addresses are no mentions.
 
 mod brands;
+mod choose;
 mod citation;
 mod context;
 mod detect;
 mod findings;
 mod fold;
 mod fuzzy;
+mod heads;
 mod html;
 mod inflect;
 mod lexicon;
+mod names;
 mod offsets;
 mod own;
+mod phrases;
 mod polarity;
 mod script;
 mod stream;
@@ -27,6 +31,7 @@ mod words;
 pub use detect::{Answer, explain, find};
 pub use findings::{Citation, Considered, Findings, Mention, Outcome, Polarity, Rejection, Rule};
 pub use inflect::Language;
-pub use lexicon::{Alias, BrandNames, CasePolicy, LONGEST_NAME, Lexicon, LexiconError};
+pub use lexicon::Lexicon;
+pub use names::{Alias, BrandNames, CasePolicy, LONGEST_NAME, LexiconError};
 pub use stream::{LONGEST_STREAM, Stream};
 pub use words::is_ordinary_word;

@@ -1,8 +1,11 @@
 //! What in an answer is not the model's own saying: our disclosure footer, and quotations of the user's question.
 //! Both are blanked in the folded text, so that nothing in them is found.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::findings::Rejection;
 use super::fold::{Folded, fold};
 use super::visible::{Visible, visible};
 
@@ -18,29 +21,60 @@ const LONGEST_QUOTATION: usize = 2_000;
 /// Sentences of a question that are looked for: questions may hold whole documents.
 const MOST_SENTENCES: usize = 200;
 
-/// Ranges of the folded text to be blanked.
+/// Stretches of the answer that are looked for in the question.
+const MOST_QUOTATIONS: usize = 200;
+
+/// Bytes of a question that are looked at: what is quoted is asked at its end or its start.
+const LONGEST_QUESTION: usize = 64 << 10;
+
+/// A stretch of the folded text that is blanked.
+#[derive(Debug)]
+pub(super) struct Foreign {
+    pub(super) range: Range<usize>,
+    /// What stood there.
+    pub(super) text: String,
+    pub(super) reason: Rejection,
+}
+
+/// What is to be blanked.
 pub(super) fn not_its_own(
     page: &Visible,
     folded: &Folded,
     question: Option<&str>,
     disclosure: Option<&str>,
-) -> Vec<Range<usize>> {
-    let mut out = Vec::new();
+) -> Vec<Foreign> {
+    let mut disclosed = Vec::new();
     if let Some(disclosure) = disclosure {
-        footers(&folded.text, disclosure, &mut out);
+        footers(&folded.text, disclosure, &mut disclosed);
     }
+    let mut quoted = Vec::new();
     if let Some(question) = question {
-        let question = fold(&visible(question).text).text;
-        quotations(&folded.text, &question, &mut out);
-        quoted_blocks(page, folded, &question, &mut out);
-        echoes(&folded.text, &question, &mut out);
+        let question = fold(&visible(&ends(question)).text).text;
+        quotations(&folded.text, &question, &mut quoted);
+        quoted_blocks(page, folded, &question, &mut quoted);
+        echoes(&folded.text, &question, &mut quoted);
     }
-    out
+    let foreign = |reason| {
+        move |range: Range<usize>| Foreign { text: folded.text[range.clone()].to_owned(), range, reason }
+    };
+    let disclosed = disclosed.into_iter().map(foreign(Rejection::Disclosure));
+    disclosed.chain(quoted.into_iter().map(foreign(Rejection::Quotation))).collect()
+}
+
+/// A question, without the middle of a very long one.
+fn ends(question: &str) -> Cow<'_, str> {
+    if question.len() <= LONGEST_QUESTION {
+        return Cow::Borrowed(question);
+    }
+    let half = LONGEST_QUESTION / 2;
+    let start = &question[..question.floor_char_boundary(half)];
+    let end = &question[question.ceil_char_boundary(question.len() - half)..];
+    Cow::Owned(format!("{start}\n\n{end}"))
 }
 
 /// Blanks ranges without moving what follows them.
-pub(super) fn blank(text: &mut String, ranges: &[Range<usize>]) {
-    for range in ranges {
+pub(super) fn blank(text: &mut String, foreign: &[Foreign]) {
+    for Foreign { range, .. } in foreign {
         text.replace_range(range.clone(), &"\n".repeat(range.len()));
     }
 }
@@ -59,7 +93,8 @@ fn footers(text: &str, disclosure: &str, out: &mut Vec<Range<usize>>) {
 fn quotations(text: &str, question: &str, out: &mut Vec<Range<usize>>) {
     for (open, close) in [('"', '"'), ('「', '」'), ('『', '』'), ('‹', '›')] {
         let mut from = 0;
-        while let Some(start) = text[from..].find(open).map(|at| from + at + open.len_utf8()) {
+        for _ in 0..MOST_QUOTATIONS {
+            let Some(start) = text[from..].find(open).map(|at| from + at + open.len_utf8()) else { break };
             let window = text.floor_char_boundary(start + LONGEST_QUOTATION);
             let line_end = text[start..window].find('\n').map_or(window, |at| start + at);
             let Some(end) = text[start..line_end].find(close).map(|at| start + at) else {
@@ -82,18 +117,17 @@ fn quoted_blocks(page: &Visible, folded: &Folded, question: &str, out: &mut Vec<
         return;
     }
     let mut start = 0;
-    for line in folded.text.split_inclusive('\n') {
-        let range = start..start + line.trim_end().len();
+    let lines = folded.text.split_inclusive('\n').map(|line| {
         start += line.len();
-        let in_quote = folded
-            .offsets
-            .cover(range.clone())
-            .and_then(|seen| page.block_at(seen.start))
-            .is_some_and(|index| page.blocks[index].quoted);
-        if in_quote && is_of(question, line) {
-            out.push(range);
-        }
-    }
+        start - line.len()..start - line.len() + line.trim_end().len()
+    });
+    let is_quoted = |range: &Range<usize>| {
+        let seen = folded.offsets.cover(range.clone());
+        let block = seen.and_then(|seen| page.block_at(seen.start));
+        block.is_some_and(|index| page.blocks[index].quoted)
+    };
+    let quoted = lines.filter(is_quoted).take(MOST_QUOTATIONS);
+    out.extend(quoted.filter(|range| is_of(question, &folded.text[range.clone()])));
 }
 
 /// Whether the question holds a stretch of words that is long enough to be a quotation.
@@ -124,11 +158,13 @@ fn is_whole(text: &str, range: Range<usize>) -> bool {
 
 /// Sentences of the question that the answer repeats as sentences of its own.
 fn echoes(text: &str, question: &str, out: &mut Vec<Range<usize>>) {
-    for sentence in question.split(['.', '?', '!', '。', '？', '！', '\n']).take(MOST_SENTENCES) {
-        let sentence = sentence.trim_matches(|character: char| !character.is_alphanumeric());
-        if !is_long(sentence) {
-            continue;
-        }
+    let sentences = question
+        .split(['.', '?', '!', '。', '？', '！', '\n'])
+        .map(|sentence| sentence.trim_matches(|character: char| !character.is_alphanumeric()))
+        .filter(|sentence| is_long(sentence));
+    // A sentence that a question repeats is looked for once.
+    let sentences: BTreeSet<&str> = sentences.take(MOST_SENTENCES).collect();
+    for sentence in sentences {
         for (at, found) in text.match_indices(sentence) {
             let before = text[..at].trim_end_matches([' ', '"', '\'', '(', '*']).chars().next_back();
             let after = text[at + found.len()..].trim_start_matches(['"', '\'', ')', '*']).chars().next();

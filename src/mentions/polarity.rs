@@ -2,259 +2,166 @@
 //! headline counts is whether a brand is named; this says how much of that is not meant well.
 
 use super::findings::Polarity;
+use super::phrases::{
+    AGAINST, BAD_LIST, BETWEEN, ENOUGH, FOR, HARMLESS, IF, INSTEAD, IS_GOOD, IS_NOT, NOT, PREFERRING, SPARES,
+    UNBEATEN,
+};
 use super::tokens::{Break, Tokens};
 
 /// Words in front of a name that are looked at.
 const BEFORE: usize = 8;
 
 /// Words behind it.
-const BEHIND: usize = 6;
+const BEHIND: usize = 8;
 
-/// Phrases right in front of a name: something else is to be taken.
-const INSTEAD: &[&str] = &[
-    "instead of",
-    "rather than",
-    "in place of",
-    "alternative to",
-    "alternatives to",
-    "replacement for",
-    "replacing",
-    "replace",
-    "replaces",
-    "over",
-    "migrate from",
-    "migrating from",
-    "migrate away from",
-    "moving away from",
-    "move away from",
-    "switch from",
-    "switching from",
-    "unlike",
-    "statt",
-    "anstatt",
-    "anstelle von",
-    "alternative zu",
-    "alternativen zu",
-    "ersatz für",
-    "ersetzt",
-    "im gegensatz zu",
-    "anders als",
-];
+/// Words between two commas behind a name that the clause goes on after: "X, on the other hand, is not".
+const INSERTION: usize = 5;
 
-/// Phrases in front of a name: it is advised against.
-const AGAINST: &[&str] = &[
-    "avoid",
-    "avoid using",
-    "stay away from",
-    "steer clear of",
-    "don't use",
-    "do not use",
-    "never use",
-    "don't recommend",
-    "do not recommend",
-    "wouldn't recommend",
-    "would not recommend",
-    "can't recommend",
-    "cannot recommend",
-    "shouldn't use",
-    "should not use",
-    "beware of",
-    "vermeide",
-    "vermeiden sie",
-    "verwende nicht",
-    "finger weg von",
-    "rate ich von",
-    "abraten von",
-    "nicht empfehlen",
-    "empfehle nicht",
-];
+/// A name and what stands around it.
+pub(super) struct Surroundings<'a> {
+    /// The folded text and its words.
+    pub(super) text: &'a str,
+    pub(super) tokens: &'a Tokens,
+    /// Index of the name's first word, and one behind its last.
+    pub(super) first: usize,
+    pub(super) behind: usize,
+    /// Where the name heads an item: the end of the line in front of the list, folded.
+    pub(super) list: Option<String>,
+}
 
-/// Words in front of a name that deny it.
-const NOT: &[&str] =
-    &["not", "no", "neither", "nor", "without", "isn't", "aren't", "kein", "keine", "nicht", "weder", "ohne"];
+/// The polarity of a name.
+pub(super) fn polarity(around: &Surroundings<'_>) -> Polarity {
+    // "no, X" does not deny X: the words of a denial stand in front of it without a comma.
+    let before = Before(words_before(around));
+    let behind = words_behind(around).join(" ");
+    if before.ends_with(UNBEATEN, 0) {
+        return Polarity::Recommended;
+    }
+    if before.ends_with(INSTEAD, 2) || before.is_preferred_over() {
+        return Polarity::InsteadOf;
+    }
+    if before.ends_with(AGAINST, 3) && !starts_with(&behind, ENOUGH) {
+        return Polarity::WarnedAgainst;
+    }
+    if before.is_denied() || is_denied_behind(&behind) {
+        return Polarity::Negated;
+    }
+    if around.list.as_deref().is_some_and(is_bad_list) {
+        return Polarity::WarnedAgainst;
+    }
+    let is_open = before.ends_with(IF, 1);
+    if !is_open && before.ends_with(FOR, 2) || begins(&behind, IS_GOOD, 2) || around.list.is_some() {
+        return Polarity::Recommended;
+    }
+    Polarity::Neutral
+}
 
-/// What behind a name denies something of it.
-const IS_NOT: &[&str] = &[
-    "is not",
-    "isn't",
-    "are not",
-    "aren't",
-    "was not",
-    "wasn't",
-    "does not",
-    "doesn't",
-    "do not",
-    "don't",
-    "did not",
-    "didn't",
-    "cannot",
-    "can't",
-    "could not",
-    "couldn't",
-    "will not",
-    "won't",
-    "would not",
-    "wouldn't",
-    "should not",
-    "shouldn't",
-    "has no",
-    "lacks",
-    "is no longer",
-    "is never",
-    "fails to",
-    "ist nicht",
-    "ist kein",
-    "ist keine",
-    "hat kein",
-    "hat keine",
-    "kann nicht",
-    "kann das nicht",
-    "kann dies nicht",
-    "nicht empfehlen",
-    "nicht verwenden",
-    "nicht nutzen",
-    "kann kein",
-    "wird nicht",
-    "bietet keine",
-    "bietet kein",
-    "unterstützt nicht",
-];
+/// Whether what stands between two names joins them: "A and B", "A, B".
+pub(super) fn is_coordinated(between: &str) -> bool {
+    let words = between.trim();
+    !between.contains('\n')
+        && matches!(
+            words,
+            "," | "and" | "or" | "nor" | "&" | "/" | "und" | "oder" | "noch" | ", and" | ", or" | ", nor"
+        )
+}
 
-/// Phrases in front of a name that recommend it.
-const FOR: &[&str] = &[
-    "recommend",
-    "recommend using",
-    "recommended",
-    "suggest",
-    "suggest using",
-    "try",
-    "try using",
-    "use",
-    "using",
-    "consider",
-    "consider using",
-    "check out",
-    "go with",
-    "choose",
-    "look at",
-    "take a look at",
-    "you can use",
-    "you could use",
-    "best choice is",
-    "best option is",
-    "good choice is",
-    "good option is",
-    "great choice is",
-    "empfehle",
-    "empfehlen",
-    "empfehlenswert ist",
-    "nutze",
-    "nutzen sie",
-    "verwende",
-    "verwenden sie",
-    "probiere",
-    "schau dir",
-    "mit",
-];
+/// The words in front of a name, up to a comma.
+struct Before<'a>(Vec<&'a str>);
 
-/// What behind a name recommends it.
-const IS_GOOD: &[&str] = &[
-    "is a good",
-    "is a great",
-    "is a popular",
-    "is an excellent",
-    "is an ideal",
-    "is ideal",
-    "is perfect",
-    "is the best",
-    "is one of the best",
-    "is well suited",
-    "is a solid",
-    "is a strong",
-    "is a perfect",
-    "is a powerful",
-    "is a fantastic",
-    "would be a good",
-    "would be a great",
-    "works well",
-    "fits",
-    "eignet sich",
-    "ist ideal",
-    "ist gut geeignet",
-    "ist eine gute",
-    "ist ein gutes",
-    "ist ein guter",
-    "ist perfekt",
-    "passt",
-];
+impl Before<'_> {
+    /// Whether they end with one of the phrases, and at most `gap` words behind it: "instead of the older X".
+    fn ends_with(&self, phrases: &[&str], gap: usize) -> bool {
+        (0..=gap.min(self.0.len())).any(|skip| self.without_last(skip, phrases))
+    }
 
-/// The polarity of the name that is words `first..behind` of the folded text. `heads_item`: it heads an item of a list.
-pub(super) fn polarity(
-    text: &str,
-    tokens: &Tokens,
-    first: usize,
-    behind: usize,
-    heads_item: bool,
-) -> Polarity {
-    let before = words_before(text, tokens, first);
-    let after = words_behind(text, tokens, behind);
-    // Articles and the like between a phrase and the name: "instead of the older X".
-    let ends = |phrases: &[&str], gap: usize| {
-        (0..=gap.min(before.len())).any(|skip| {
-            let left = before[..before.len() - skip].join(" ");
-            phrases.iter().any(|phrase| is_at_end(&left, phrase))
+    fn without_last(&self, skip: usize, phrases: &[&str]) -> bool {
+        let left = self.0[..self.0.len() - skip].join(" ");
+        phrases.iter().any(|phrase| {
+            left.strip_suffix(phrase).is_some_and(|rest| rest.is_empty() || rest.ends_with(' '))
         })
-    };
-    let begins = |phrases: &[&str], gap: usize| {
-        (0..=gap.min(after.len())).any(|skip| {
-            let right = after[skip..].join(" ");
-            phrases.iter().any(|phrase| is_at_start(&right, phrase))
-        })
-    };
-    // "no, X" does not deny X.
-    let parted = tokens.list.get(first).is_some_and(|token| token.before >= Break::Comma);
-    if ends(INSTEAD, 2) {
-        Polarity::InsteadOf
-    } else if ends(AGAINST, 3) {
-        Polarity::WarnedAgainst
-    } else if !parted && ends(NOT, 1) || begins(IS_NOT, 1) {
-        Polarity::Negated
-    } else if ends(FOR, 2) || begins(IS_GOOD, 2) || heads_item {
-        Polarity::Recommended
-    } else {
-        Polarity::Neutral
+    }
+
+    fn is_preferred_over(&self) -> bool {
+        self.ends_with(&["over"], 1) && self.0.iter().any(|word| PREFERRING.contains(word))
+    }
+
+    fn is_denied(&self) -> bool {
+        let is_article = self.0.last().is_some_and(|word| BETWEEN.contains(word));
+        self.without_last(0, NOT) || is_article && self.without_last(1, NOT)
     }
 }
 
-fn is_at_end(words: &str, phrase: &str) -> bool {
-    words.strip_suffix(phrase).is_some_and(|rest| rest.is_empty() || rest.ends_with(' '))
+fn is_denied_behind(behind: &str) -> bool {
+    let denials = IS_NOT.iter().filter_map(|phrase| after(behind, phrase));
+    let of_next = behind.split_once(' ').map_or("", |(_, rest)| rest);
+    let mut denials = denials.chain(IS_NOT.iter().filter_map(|phrase| after(of_next, phrase)));
+    let is_harmless = |rest: &str| {
+        starts_with(rest, SPARES) || rest.split(' ').take(3).any(|word| HARMLESS.contains(&word))
+    };
+    denials.any(|rest| !is_harmless(rest))
 }
 
-fn is_at_start(words: &str, phrase: &str) -> bool {
-    words.strip_prefix(phrase).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+/// What follows a phrase that a text begins with.
+fn after<'t>(text: &'t str, phrase: &str) -> Option<&'t str> {
+    let rest = text.strip_prefix(phrase)?;
+    rest.strip_prefix(' ').or_else(|| rest.is_empty().then_some(""))
 }
 
-/// The words of the clause in front of a name.
-fn words_before<'t>(text: &'t str, tokens: &Tokens, first: usize) -> Vec<&'t str> {
+fn starts_with(text: &str, phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| after(text, phrase).is_some())
+}
+
+/// Whether a text begins with one of the phrases, after at most `gap` words.
+fn begins(text: &str, phrases: &[&str], gap: usize) -> bool {
+    let mut rest = Some(text);
+    for _ in 0..=gap {
+        let Some(text) = rest else { return false };
+        if starts_with(text, phrases) {
+            return true;
+        }
+        rest = text.split_once(' ').map(|(_, rest)| rest);
+    }
+    false
+}
+
+fn is_bad_list(lead: &str) -> bool {
+    BAD_LIST.iter().any(|phrase| {
+        lead.match_indices(phrase).any(|(at, found)| {
+            let is_part = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+            !is_part(lead[..at].chars().next_back()) && !is_part(lead[at + found.len()..].chars().next())
+        })
+    })
+}
+
+fn words_before<'a>(around: &Surroundings<'a>) -> Vec<&'a str> {
+    let list = &around.tokens.list;
     let mut words = Vec::new();
-    let mut index = first;
+    let mut index = around.first;
     while index > 0
         && words.len() < BEFORE
-        && tokens.list.get(index).is_some_and(|token| token.before < Break::Clause)
+        && list.get(index).is_some_and(|token| token.before < Break::Comma)
     {
         index -= 1;
-        words.push(&text[tokens.list[index].range.clone()]);
+        words.push(&around.text[list[index].range.clone()]);
     }
     words.reverse();
     words
 }
 
-/// The words of the clause behind it. A possessive is part of the name.
-fn words_behind<'t>(text: &'t str, tokens: &Tokens, behind: usize) -> Vec<&'t str> {
-    let rest = tokens.list.get(behind..).unwrap_or_default();
-    rest.iter()
-        .take_while(|token| token.before < Break::Comma)
-        .take(BEHIND)
-        .map(|token| &text[token.range.clone()])
-        .collect()
+/// The words of the clause behind the name, less what is put in between two commas.
+fn words_behind<'a>(around: &Surroundings<'a>) -> Vec<&'a str> {
+    let rest = around.tokens.list.get(around.behind..).unwrap_or_default();
+    let inserted = match rest.first() {
+        Some(token) if token.before == Break::Comma => {
+            let next = rest.iter().skip(1).take(INSERTION).position(|token| token.before >= Break::Comma);
+            next.map(|at| at + 1).filter(|&at| rest[at].before == Break::Comma)
+        }
+        _ => None,
+    };
+    let rest = &rest[inserted.unwrap_or(0)..];
+    let first = rest.first().filter(|token| inserted.is_some() || token.before < Break::Comma);
+    let others = rest.iter().skip(1).take_while(|token| token.before < Break::Comma);
+    let words = first.into_iter().chain(others.take_while(|_| first.is_some()));
+    words.take(BEHIND).map(|token| &around.text[token.range.clone()]).collect()
 }

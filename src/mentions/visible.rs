@@ -19,7 +19,7 @@ pub(super) struct Visible {
     /// In order; the first one starts at 0 unless there is no text.
     pub(super) blocks: Vec<Block>,
     /// Targets of links and images.
-    pub(super) addresses: Vec<Address>,
+    pub(super) addresses: Vec<String>,
 }
 
 /// One line of the visible text: a paragraph, a heading, an item, a cell, a line of code.
@@ -29,6 +29,8 @@ pub(super) struct Block {
     pub(super) start: usize,
     pub(super) heading: bool,
     pub(super) quoted: bool,
+    /// A cell of a table.
+    pub(super) cell: bool,
     /// Where it opens an item of a list.
     pub(super) item: Option<Item>,
 }
@@ -44,18 +46,17 @@ pub(super) struct Item {
     pub(super) lead: Option<usize>,
 }
 
-/// The target of a link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
-    /// In the answer as it came.
-    pub(super) raw: Range<usize>,
-    pub(super) url: String,
-}
-
 impl Visible {
     /// The block that holds an offset.
     pub(super) fn block_at(&self, offset: usize) -> Option<usize> {
         self.blocks.partition_point(|block| block.start <= offset).checked_sub(1)
+    }
+
+    /// The text of a block.
+    pub(super) fn block_text(&self, index: usize) -> &str {
+        let start = self.blocks.get(index).map_or(self.text.len(), |block| block.start);
+        let end = self.blocks.get(index + 1).map_or(self.text.len(), |block| block.start);
+        &self.text[start..end]
     }
 }
 
@@ -94,6 +95,7 @@ struct Reader<'a> {
     at_block_start: bool,
     headings: usize,
     quotes: usize,
+    cell: bool,
     html: bool,
 }
 
@@ -123,11 +125,12 @@ impl Reader<'_> {
         match tag {
             Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Superscript | Tag::Subscript => return,
             Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
-                self.address(&dest_url, range);
+                self.out.addresses.push(dest_url.into_string());
                 return;
             }
             Tag::Heading { .. } => self.headings += 1,
             Tag::BlockQuote(_) => self.quotes += 1,
+            Tag::TableCell => self.cell = true,
             Tag::List(first) => {
                 let lead = self.out.blocks.len().checked_sub(1);
                 self.lists.push(List { id: self.lists_seen, next: first.unwrap_or(1), lead });
@@ -161,6 +164,7 @@ impl Reader<'_> {
             | TagEnd::Image => return,
             TagEnd::Heading(_) => self.headings = self.headings.saturating_sub(1),
             TagEnd::BlockQuote(_) => self.quotes = self.quotes.saturating_sub(1),
+            TagEnd::TableCell => self.cell = false,
             TagEnd::HtmlBlock => self.html = false,
             TagEnd::Item => self.pending_item = None,
             TagEnd::List(_) => {
@@ -261,20 +265,9 @@ impl Reader<'_> {
             start: self.out.text.len(),
             heading: self.headings > 0,
             quoted: self.quotes > 0,
+            cell: self.cell,
             item: self.pending_item.take(),
         });
-    }
-
-    fn address(&mut self, url: &str, range: Range<usize>) {
-        if url.is_empty() {
-            return;
-        }
-        let source = &self.raw[range.clone()];
-        let raw = match source.rfind(url) {
-            Some(found) => range.start + found..range.start + found + url.len(),
-            None => range,
-        };
-        self.out.addresses.push(Address { raw, url: url.to_owned() });
     }
 
     fn html(&mut self, range: Range<usize>) {
@@ -289,11 +282,7 @@ impl Reader<'_> {
                 }
                 Piece::Break => self.end_block(),
                 Piece::Address(part) => {
-                    let part = range.start + part.start..range.start + part.end;
-                    let url = raw[part.clone()].to_owned();
-                    if !url.is_empty() {
-                        self.out.addresses.push(Address { raw: part, url });
-                    }
+                    self.out.addresses.push(raw[range.start + part.start..range.start + part.end].to_owned());
                 }
             }
         }

@@ -30,6 +30,7 @@ mod legality;
 mod lints;
 mod live;
 mod measure;
+mod mention_limits;
 mod mentions;
 mod operators;
 mod prefix;

@@ -2,7 +2,7 @@
 
 use foreword::mentions::{
     Alias, Answer, BrandNames, CasePolicy, Findings, Language, Lexicon, LexiconError, Outcome, Polarity,
-    Rejection, Stream, explain, find,
+    Rejection, Rule, Stream, explain, find,
 };
 use proptest::prelude::*;
 
@@ -131,6 +131,21 @@ fn a_name_that_is_also_a_word_needs_more_than_its_letters() {
 #[test]
 fn one_wrong_letter_is_forgiven_where_the_alias_says_so() {
     check(&[("Try Weavaite, Weaviate or Weavate", &["weaviate", "weaviate", "weaviate"]), ("DocAray", &[])]);
+}
+
+#[test]
+fn the_rest_of_the_answer_vouches_for_a_word() {
+    let rules = |text: &str| -> Vec<(String, Rule)> {
+        found(text).mentions.iter().map(|mention| (mention.alias.to_string(), mention.rule)).collect()
+    };
+    let apple = |rule| ("Apple".to_owned(), rule);
+    // The brand is named without doubt, or cited, elsewhere.
+    assert_eq!(rules("Apple is a company. I like Apple phones."), [apple(Rule::Vouched), apple(Rule::Exact)]);
+    assert_eq!(rules("Apple is a company, see https://apple.com."), [apple(Rule::Vouched)]);
+    // It heads an item where another brand heads one.
+    assert_eq!(rules("- Sony\n- Apple"), [("Sony".to_owned(), Rule::Exact), apple(Rule::Vouched)]);
+    assert_eq!(rules("- Pear\n- Apple"), []);
+    assert_eq!(rules("Apple is red. An apple is green."), []);
 }
 
 #[test]
