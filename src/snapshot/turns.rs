@@ -142,7 +142,7 @@ impl Kitchen {
             Some(embedder) => Some(embedder.vectors(query)?),
             None => None,
         };
-        let indexes: Vec<_> = scope.brands.iter().map(|&brand| &snapshot.brands[brand].index).collect();
+        let indexes: Vec<_> = scope.brands.iter().map(|&brand| &*snapshot.brands[brand].index).collect();
         let settings = match telling.threshold {
             None => Cow::Borrowed(&self.search),
             threshold => Cow::Owned(SearchSettings { threshold, ..self.search.clone() }),

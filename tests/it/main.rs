@@ -36,6 +36,7 @@ mod proxy;
 mod reload;
 mod retrieval;
 mod retrieval_pool;
+mod scale;
 mod statistics;
 mod support;
 mod tidy;
