@@ -16,7 +16,7 @@ use crate::console::{self, Console};
 use crate::document::Problem;
 use crate::live::Recorder;
 use crate::metrics::{Gauges, Metrics};
-use crate::proxy::stack;
+use crate::proxy::{Tunnels, stack};
 use crate::retrieval::{Embedder, ModelSource, OpenError, Pool};
 use crate::server::{CertificateError, Drained, Tls, serve};
 use crate::snapshot::{Builder, Planner, Reloader, watch as watch_files};
@@ -215,6 +215,12 @@ impl Bound {
             shutdown.await;
             stop.send_replace(true);
         });
+        let stopping = stopped.clone();
+        let stopped_at = tokio::spawn(async move {
+            until_set(stopping).await;
+            Instant::now()
+        });
+        let tunnels = Tunnels::new(Arc::clone(&core.metrics));
         let files = tokio::spawn(watch_files(Arc::clone(&core.reloader), settings.watch));
         let following = tls.clone();
         let certificate = tokio::spawn(async move {
@@ -228,6 +234,7 @@ impl Bound {
             Arc::clone(&core.planner),
             Arc::clone(&core.metrics),
             recorder.clone(),
+            tunnels.clone(),
         );
         let operators = admin::router(
             Arc::clone(&core.planner),
@@ -256,6 +263,9 @@ impl Bound {
             settings.drain,
         )
         .await;
+        // No connection can become a tunnel any more; those that there are get what is left of the time.
+        let deadline = stopped_at.await.map_or_else(|_| Instant::now(), |at| at + settings.drain);
+        let tunnels_cut = tunnels.drain(deadline.into()).await;
         // It waits for the disk, which a worker thread must not.
         let _written = tokio::task::spawn_blocking(move || recorder.finish()).await;
         if let Some(exporting) = exporting {
@@ -264,7 +274,7 @@ impl Bound {
         files.abort();
         certificate.abort();
         admin_task.abort();
-        drained
+        Drained { cut: drained.cut + tunnels_cut }
     }
 }
 

@@ -9,6 +9,7 @@ mod key;
 mod log;
 mod measure;
 mod print;
+mod reload;
 mod report;
 mod serve;
 

@@ -1,6 +1,7 @@
 //! `foreword serve`: start, say what runs, stop in good order.
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -11,6 +12,7 @@ use super::Exit;
 use super::arguments::{Common, Serve};
 use super::log::LogWriter;
 use super::print::{err, failure, not_started, out, problems};
+use super::reload::{LevelHandle, Watched, level_handle};
 use crate::app::{Addresses, Bound, StartError, bind, core};
 use crate::config::{LogFormat, Settings, load};
 use crate::document::Severity;
@@ -22,10 +24,17 @@ pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
     problems(&found, Severity::Warning);
     let Some(settings) = settings else { return Exit::BadInput };
     let log = LogWriter::new();
-    if let Err(error) = start_logs(&settings, log.clone()) {
-        err(&format!("foreword: log.level is not a filter such as `info` or `foreword=debug`: {error}\n"));
-        return Exit::BadInput;
-    }
+    let level = match start_logs(&settings, log.clone()) {
+        Ok(level) => level,
+        Err(error) => {
+            err(&format!(
+                "foreword: log.level is not a filter such as `info` or `foreword=debug`: {error}\n"
+            ));
+            return Exit::BadInput;
+        }
+    };
+    let written = settings.written.clone();
+    let watched = Watched { file, optional, overrides: serve.overrides(common), written, level };
     let runtime = match runtime(settings.workers) {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -34,14 +43,14 @@ pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
         }
     };
     runtime.spawn(log.clone().write_in_time());
-    let served = runtime.block_on(start_and_run(settings));
+    let served = runtime.block_on(start_and_run(settings, watched));
     // Retrieval that still works in the background is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));
     log.flush();
     served.unwrap_or_else(|error| not_started(&error))
 }
 
-async fn start_and_run(settings: Settings) -> Result<Exit, StartError> {
+async fn start_and_run(settings: Settings, watched: Watched) -> Result<Exit, StartError> {
     let url = settings.upstream.as_ref().map(|upstream| upstream.address.to_string()).unwrap_or_default();
     let drain = settings.drain;
     if settings.upstream.is_none() {
@@ -55,6 +64,8 @@ async fn start_and_run(settings: Settings) -> Result<Exit, StartError> {
     let bound = bind(settings, core).await?;
     // Before it says that it runs: whoever reads that may stop it at once.
     let mut signals = StopSignals::new().map_err(StartError::Signals)?;
+    let hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
+    let following = tokio::spawn(watched.follow(hangup, Arc::clone(&bound.core().reloader)));
     out(&banner(&bound, &url));
     let in_flight = bound.core().metrics.gauges.in_flight.clone();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -74,6 +85,7 @@ async fn start_and_run(settings: Settings) -> Result<Exit, StartError> {
             }
         }
     };
+    following.abort();
     match drained.cut {
         0 => out("foreword: stopped, every running request has ended\n"),
         cut => out(&format!("foreword: stopped, {cut} running requests were cut\n")),
@@ -93,17 +105,29 @@ fn runtime(workers: usize) -> io::Result<tokio::runtime::Runtime> {
     builder.enable_all().build()
 }
 
-fn start_logs(settings: &Settings, writer: LogWriter) -> Result<(), tracing_subscriber::filter::ParseError> {
+fn start_logs(
+    settings: &Settings,
+    writer: LogWriter,
+) -> Result<LevelHandle, tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::builder().parse(&settings.log_level)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
         .with_ansi(io::stderr().is_terminal());
-    match settings.log_format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
-    }
-    Ok(())
+    Ok(match settings.log_format {
+        LogFormat::Text => {
+            let subscriber = subscriber.with_filter_reloading();
+            let handle = level_handle(subscriber.reload_handle());
+            subscriber.init();
+            handle
+        }
+        LogFormat::Json => {
+            let subscriber = subscriber.json().flatten_event(true).with_filter_reloading();
+            let handle = level_handle(subscriber.reload_handle());
+            subscriber.init();
+            handle
+        }
+    })
 }
 
 /// Tells how far the first embedding of a large folder is, once a second.

@@ -6,6 +6,7 @@ mod lints;
 mod reader;
 mod settings;
 mod telemetry;
+mod upstream;
 
 pub use keys::KEYS;
 pub use settings::{LogFormat, Overrides, Settings, load};

@@ -1,6 +1,7 @@
 //! Reads keys from the layers, one by one, so that every problem is found and each names its place: a
 //! line of the file, or the environment variable.
 
+use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -56,6 +57,15 @@ impl Reader {
         let mut reader = Reader { layers, file: file.to_owned(), text, tree, problems };
         reader.unknown_keys();
         reader
+    }
+
+    /// Every key that is set, with its value as text.
+    pub(super) fn written(&self) -> BTreeMap<&'static str, String> {
+        let value = |key: &str| match self.layers.get_array(key) {
+            Ok(list) => Some(format!("{list:?}")),
+            Err(_) => self.layers.get_string(key).ok(),
+        };
+        KEYS.iter().filter_map(|key| Some((*key, value(key)?))).collect()
     }
 
     /// A text; `None` where it is not set.

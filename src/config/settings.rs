@@ -1,17 +1,16 @@
 //! The settings of a process: what is true after file, environment and flags were read.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
-
 use super::experiment::{experiment, live, token};
 use super::lints::lints;
 use super::reader::Reader;
 use super::telemetry::telemetry;
-use crate::chat::{Dialect, Paths};
+use super::upstream::{allowed_paths, paths, upstream};
 use crate::document::Problem;
 use crate::inject::{Budget, Tokenizer};
 use crate::keys::{KeyRing, read_keys};
@@ -22,22 +21,7 @@ use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
 use crate::server::{ConnectionSettings, TlsSettings};
 use crate::snapshot::{BreakerSettings, Experiment, PlannerSettings, SnapshotSettings, WatchMode};
 use crate::telemetry::TelemetrySettings;
-use crate::upstream::{Address, UpstreamSettings};
-
-/// Paths that may be reached with the operator's key unless the configuration says otherwise: those that
-/// make a model answer, none that manage an account.
-const ALLOWED_PATHS: &[&str] = &[
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/responses",
-    "/v1/messages",
-    "/v1/embeddings",
-    "/v1/models",
-    "/v1/moderations",
-    "/v1/audio",
-    "/v1/images",
-    "/v1/rerank",
-];
+use crate::upstream::UpstreamSettings;
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +90,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Which logs are written, as `tracing` filters say it.
     pub log_level: String,
+    /// What was written, by key: to tell what has changed.
+    pub written: BTreeMap<&'static str, String>,
 }
 
 /// Reads the configuration. A file that is not there is an empty one if `optional`. The settings come
@@ -142,6 +128,7 @@ fn resolve(reader: &mut Reader) -> Settings {
     let snapshot = snapshot(reader);
     let admin_token = token(reader, "admin.token_env");
     Settings {
+        written: reader.written(),
         listen,
         admin_listen: admin_listen(reader, admin_token.is_some()),
         admin_token,
@@ -260,89 +247,6 @@ fn admin_listen(reader: &mut Reader, has_token: bool) -> SocketAddr {
         );
     }
     address
-}
-
-fn upstream(reader: &mut Reader) -> Option<UpstreamSettings> {
-    let url = reader.text("upstream.url");
-    let address = match url.as_deref().map(Address::parse) {
-        None => None,
-        Some(Ok(address)) => Some(address),
-        Some(Err(error)) => {
-            reader.problem("upstream.url", &format!("is no base URL such as https://host/v1: {error}"));
-            None
-        }
-    };
-    let authorization = reader.text("upstream.api_key_env").and_then(|variable| key(reader, &variable));
-    let ca_file = reader.text("upstream.ca_file").map(|_| reader.path("upstream.ca_file", ""));
-    let settings = UpstreamSettings {
-        address: address?,
-        authorization,
-        ca_file,
-        http2_prior_knowledge: reader.flag("upstream.http2_prior_knowledge", false),
-        connect_timeout: reader.duration("upstream.connect_timeout", Duration::from_secs(10)),
-        first_byte_timeout: reader.duration("upstream.first_byte_timeout", Duration::from_secs(600)),
-        idle_timeout: reader.duration("upstream.idle_timeout", Duration::from_secs(600)),
-        pool_idle_timeout: reader.duration("upstream.pool_idle_timeout", Duration::from_secs(60)),
-    };
-    Some(settings)
-}
-
-/// The operator's key, from the environment variable that the configuration names.
-fn key(reader: &mut Reader, variable: &str) -> Option<HeaderValue> {
-    let Some(key) = std::env::var(variable).ok().filter(|key| !key.trim().is_empty()) else {
-        reader.problem(
-            "upstream.api_key_env",
-            &format!("names the environment variable {variable}, which is not set: set it, or take the key out to pass on the clients' own"),
-        );
-        return None;
-    };
-    match HeaderValue::try_from(format!("Bearer {}", key.trim())) {
-        Ok(mut value) => {
-            value.set_sensitive(true);
-            Some(value)
-        }
-        Err(_) => {
-            reader.problem(
-                "upstream.api_key_env",
-                &format!("names {variable}, whose value has characters that no header can carry"),
-            );
-            None
-        }
-    }
-}
-
-fn allowed_paths(reader: &mut Reader, operator_key: bool) -> Option<Vec<String>> {
-    let listed = reader.list("upstream.allowed_paths");
-    if listed.is_none() && !operator_key {
-        return None;
-    }
-    Some(listed.unwrap_or_else(|| ALLOWED_PATHS.iter().map(|&path| path.to_owned()).collect()))
-}
-
-/// The ends of the paths whose requests injection knows.
-fn paths(reader: &mut Reader) -> Paths {
-    let keys = [
-        (Dialect::ChatCompletions, "injection.chat_paths"),
-        (Dialect::Responses, "injection.responses_paths"),
-        (Dialect::Completions, "injection.completions_paths"),
-    ];
-    let mut ends = Vec::new();
-    for (dialect, key) in keys {
-        let listed = reader.list(key).unwrap_or_else(|| vec![dialect.path_end().to_owned()]);
-        if let Some(wrong) =
-            listed.iter().find(|end| !end.starts_with('/') || end.len() < 2 || end.ends_with('/'))
-        {
-            reader.problem(
-                key,
-                &format!(
-                    "has {wrong:?}: write the end of a path from a slash on, such as {:?}",
-                    dialect.path_end()
-                ),
-            );
-        }
-        ends.extend(listed.into_iter().map(|end| (dialect, end)));
-    }
-    Paths::new(ends)
 }
 
 fn snapshot(reader: &mut Reader) -> SnapshotSettings {

@@ -85,6 +85,20 @@ label! {
 }
 
 label! {
+    /// How a tunnel ended.
+    TunnelEnd {
+        /// Both sides had said all.
+        Closed = "closed",
+        /// One side broke off.
+        Broken = "broken",
+        /// Neither side said anything for too long.
+        Silent = "silent",
+        /// The process ended.
+        Shutdown = "shutdown",
+    }
+}
+
+label! {
     /// Why receipts are lost.
     LiveLoss {
         /// More requests ended than could be taken in.

@@ -4,6 +4,6 @@ mod labels;
 mod registry;
 mod samples;
 
-pub use labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route};
+pub use labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route, TunnelEnd};
 pub use registry::{Gauges, Metrics};
 pub use samples::{Sample, Samples};

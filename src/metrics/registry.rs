@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route};
+use super::labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route, TunnelEnd};
 
 /// Upper bounds in seconds, from 100 microseconds to 10 seconds.
 const FAST: [f64; 10] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
@@ -58,6 +58,11 @@ struct DisclosureLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TunnelLabels {
+    ending: TunnelEnd,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LossLabels {
     cause: LiveLoss,
 }
@@ -78,6 +83,7 @@ pub struct Metrics {
     answers: Family<AnswerLabels, Counter>,
     receipts_lost: Family<LossLabels, Counter>,
     disclosures: Family<DisclosureLabels, Counter>,
+    tunnels: Family<TunnelLabels, Counter>,
     items: Counter,
     tokens_added: Counter,
     upstream_tokens: Counter,
@@ -106,6 +112,8 @@ pub struct Gauges {
     pub breaker_open: Gauge,
     /// Retrievals that run or wait.
     pub retrievals: Gauge,
+    /// Open tunnels: connections that have become WebSockets.
+    pub tunnels: Gauge,
     /// Items in the served snapshot.
     pub snapshot_items: Gauge,
     /// When the served snapshot was built, in seconds since 1970.
@@ -125,6 +133,7 @@ impl Metrics {
             answers: Family::default(),
             receipts_lost: Family::default(),
             disclosures: Family::default(),
+            tunnels: Family::default(),
             items: Counter::default(),
             tokens_added: Counter::default(),
             upstream_tokens: Counter::default(),
@@ -190,6 +199,7 @@ impl Metrics {
         registry.register("reloads", "Reloads by result", self.reloads.clone());
         registry.register("answers", "Answers by arm, and whether they name the brand", self.answers.clone());
         registry.register("disclosures", "Disclosures by what became of them", self.disclosures.clone());
+        registry.register("tunnels", "Tunnels by how they ended", self.tunnels.clone());
         registry.register("receipts_lost", "Receipts that were not kept", self.receipts_lost.clone());
     }
 
@@ -230,6 +240,7 @@ impl Metrics {
         registry.register("open_connections", "Open client connections", gauges.connections.clone());
         registry.register("breaker_open", "One while retrieval is left alone", gauges.breaker_open.clone());
         registry.register("retrieval_jobs", "Retrievals that run or wait", gauges.retrievals.clone());
+        registry.register("open_tunnels", "Open WebSockets", gauges.tunnels.clone());
         registry.register("snapshot_items", "Items in the served snapshot", gauges.snapshot_items.clone());
         registry.register(
             "snapshot_timestamp",
@@ -311,6 +322,11 @@ impl Metrics {
     /// Spans were not taken by a collector.
     pub fn spans_lost(&self, count: u64) {
         self.spans_lost.inc_by(count);
+    }
+
+    /// A tunnel ended.
+    pub fn tunnel_ended(&self, ending: TunnelEnd) {
+        self.tunnels.get_or_create(&TunnelLabels { ending }).inc();
     }
 
     /// Receipts were not kept.

@@ -58,7 +58,7 @@ impl ProxyError {
     pub fn code(&self) -> &'static str {
         match self {
             ProxyError::Upstream(UpstreamError::Connect(_)) => "upstream_unreachable",
-            ProxyError::Upstream(UpstreamError::Broken(_)) => "upstream_broken",
+            ProxyError::Upstream(UpstreamError::Broken(_) | UpstreamError::Switched) => "upstream_broken",
             ProxyError::Upstream(UpstreamError::Timeout(_)) => "upstream_timeout",
             ProxyError::Upstream(UpstreamError::Target(_)) | ProxyError::Target(_) => "bad_target",
             ProxyError::ClientBody(BodyError::Silent(_)) => "request_body_timeout",
@@ -76,6 +76,9 @@ impl ProxyError {
         match self {
             ProxyError::Upstream(UpstreamError::Connect(_)) => {
                 "foreword cannot reach the upstream endpoint. Check that it runs and that upstream.url is right."
+            }
+            ProxyError::Upstream(UpstreamError::Switched) => {
+                "The upstream endpoint switched to another protocol without being asked. Check that upstream.url is right."
             }
             ProxyError::Upstream(UpstreamError::Broken(_)) => {
                 "The upstream endpoint closed the connection before it answered. The request may be tried again."

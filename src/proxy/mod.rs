@@ -18,5 +18,6 @@ mod stack;
 
 pub use body::AnswerBody;
 pub use error::ProxyError;
+pub use forward::Tunnels;
 pub use route::RouteSettings;
 pub use stack::{ProxySettings, Stack, stack};

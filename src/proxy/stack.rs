@@ -6,7 +6,7 @@ use std::time::Duration;
 use tower::ServiceBuilder;
 
 use super::authenticate::{Authenticate, AuthenticateLayer};
-use super::forward::Forward;
+use super::forward::{Forward, Tunnels};
 use super::guard::GuardLayer;
 use super::inject::{Inject, InjectLayer, InjectSettings};
 use super::limit::{Limit, LimitLayer};
@@ -49,6 +49,7 @@ pub fn stack(
     planner: Arc<Planner>,
     metrics: Arc<Metrics>,
     recorder: Recorder,
+    tunnels: Tunnels,
 ) -> Stack {
     let inject = InjectSettings { max_body_bytes: settings.max_body_bytes, headers: settings.headers };
     ServiceBuilder::new()
@@ -66,5 +67,5 @@ pub fn stack(
         .layer(RouteLayer::new(settings.route.clone()))
         // Reads and splices chat bodies; everything else goes by.
         .layer(InjectLayer::new(planner, Arc::clone(&metrics), inject))
-        .service(Forward::new(upstream, metrics))
+        .service(Forward::new(upstream, metrics, tunnels))
 }

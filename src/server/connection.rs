@@ -60,7 +60,8 @@ pub(super) async fn serve_connection<I, S, B>(
         .max_concurrent_streams(settings.max_streams)
         .keep_alive_interval(Some(settings.header_timeout))
         .adaptive_window(true);
-    let connection = shutdown.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+    let connection =
+        shutdown.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
     tokio::pin!(connection);
     // The builder tells HTTP/1.1 from HTTP/2 by the first bytes and waits for them without a limit.
     let first_request = tokio::time::sleep(settings.header_timeout);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::{EXPECT, HOST};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -18,7 +18,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::address::Address;
 use super::body::RequestBody;
 use super::connector::BoundedConnector;
-use super::headers::strip_hop_by_hop;
+use super::headers::{asks_for_websocket, strip_hop_by_hop, switch_to_websocket, switches_to_websocket};
 use super::timed::TimedBody;
 
 /// How the upstream is called.
@@ -84,36 +84,47 @@ pub enum UpstreamError {
     /// No response head in time.
     #[error("the upstream did not answer within {0:?}")]
     Timeout(Duration),
+    /// A change of protocol that nobody asked for.
+    #[error("the upstream switched to a protocol that it was not asked for")]
+    Switched,
 }
+
+type PooledClient = Client<BoundedConnector<HttpsConnector<HttpConnector>>, RequestBody>;
 
 /// The one upstream.
 #[derive(Debug)]
 pub struct Upstream {
-    client: Client<BoundedConnector<HttpsConnector<HttpConnector>>, RequestBody>,
+    client: PooledClient,
+    /// For requests whose connection is to become a WebSocket, which HTTP/2 connections cannot.
+    switching: PooledClient,
     settings: UpstreamSettings,
 }
 
 impl Upstream {
     /// Sets up the pool; connects to nothing yet.
     pub fn new(settings: UpstreamSettings) -> Result<Upstream, TlsError> {
-        let mut http = HttpConnector::new();
-        // Small requests and events must not wait for an acknowledgement.
-        http.set_nodelay(true);
-        http.enforce_http(false);
-        http.set_keepalive(Some(Duration::from_secs(60)));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config(settings.ca_file.as_deref())?)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(http);
+        let tls = tls_config(settings.ca_file.as_deref())?;
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(settings.pool_idle_timeout)
             .http2_only(settings.http2_prior_knowledge)
             .http2_adaptive_window(true)
-            .build(BoundedConnector::new(connector, settings.connect_timeout));
-        Ok(Upstream { client, settings })
+            .build(BoundedConnector::new(
+                connector.enable_all_versions().wrap_connector(tcp()),
+                settings.connect_timeout,
+            ));
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        let switching = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(settings.pool_idle_timeout)
+            .build(BoundedConnector::new(
+                connector.enable_http1().wrap_connector(tcp()),
+                settings.connect_timeout,
+            ));
+        Ok(Upstream { client, switching, settings })
     }
 
     /// The settings in force.
@@ -131,8 +142,12 @@ impl Upstream {
         body: RequestBody,
     ) -> Result<Response<TimedBody>, UpstreamError> {
         parts.uri = self.settings.address.join(path_and_query)?;
+        let switches = asks_for_websocket(&parts);
         parts.version = Version::HTTP_11;
         strip_hop_by_hop(&mut parts.headers);
+        if switches {
+            switch_to_websocket(&mut parts.headers);
+        }
         parts.headers.remove(HOST);
         // Answered here already: the client was told to go on when its body was first asked for.
         parts.headers.remove(EXPECT);
@@ -140,8 +155,9 @@ impl Upstream {
             parts.headers.insert(http::header::AUTHORIZATION, authorization.clone());
         }
         let request = Request::from_parts(parts, body);
+        let client = if switches { &self.switching } else { &self.client };
         let limit = self.settings.first_byte_timeout;
-        let response = match tokio::time::timeout(limit, self.client.request(request)).await {
+        let response = match tokio::time::timeout(limit, client.request(request)).await {
             Err(_) => return Err(UpstreamError::Timeout(limit)),
             Ok(Err(error)) if error.is_connect() => return Err(UpstreamError::Connect(error)),
             Ok(Err(error)) => return Err(UpstreamError::Broken(error)),
@@ -150,9 +166,25 @@ impl Upstream {
         let (mut parts, body) = response.into_parts();
         // The version is of one connection, too: an old upstream does not make old answers of ours.
         parts.version = Version::HTTP_11;
+        let switched = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+        if switched && !(switches && switches_to_websocket(&parts.headers)) {
+            return Err(UpstreamError::Switched);
+        }
         strip_hop_by_hop(&mut parts.headers);
+        if switched {
+            switch_to_websocket(&mut parts.headers);
+        }
         Ok(Response::from_parts(parts, TimedBody::new(body, self.settings.idle_timeout)))
     }
+}
+
+fn tcp() -> HttpConnector {
+    let mut http = HttpConnector::new();
+    // Small requests and events must not wait for an acknowledgement.
+    http.set_nodelay(true);
+    http.enforce_http(false);
+    http.set_keepalive(Some(Duration::from_secs(60)));
+    http
 }
 
 fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {

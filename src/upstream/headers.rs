@@ -3,13 +3,37 @@
 use http::header::{
     CONNECTION, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Version};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 const HOP_BY_HOP: [HeaderName; 6] =
     [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TRANSFER_ENCODING, UPGRADE];
+
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+
+/// Whether a request asks for the connection to become a WebSocket. No other protocol is switched to: HTTP/2 in
+/// clear text would carry requests past everything that looks at them here.
+pub(super) fn asks_for_websocket(parts: &Parts) -> bool {
+    parts.method == Method::GET && parts.version == Version::HTTP_11 && switches_to_websocket(&parts.headers)
+}
+
+/// Whether the fields of a message say that this connection becomes a WebSocket, and nothing else.
+pub(super) fn switches_to_websocket(headers: &HeaderMap) -> bool {
+    let names = |name: &HeaderName| -> Vec<String> {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).map(|token| token.trim().to_ascii_lowercase()).collect()
+    };
+    names(&UPGRADE) == ["websocket"] && names(&CONNECTION).iter().any(|token| token == "upgrade")
+}
+
+/// Writes down that this connection becomes a WebSocket.
+pub(super) fn switch_to_websocket(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, WEBSOCKET);
+}
 
 /// Removes the fields of one connection: the known ones and those that `Connection` names. `TE: trailers`
 /// stays, since trailers are passed on.

@@ -361,3 +361,52 @@ fn logs_and_metrics_hold_no_prompt_and_no_key() {
         }
     }
 }
+
+/// The lines of a process's standard error up to one that holds `word`.
+fn errors_until(errors: &mut impl BufRead, word: &str) -> String {
+    let mut text = String::new();
+    while !text.contains(word) {
+        assert!(errors.read_line(&mut text).unwrap() > 0, "it ended without `{word}`: {text}");
+    }
+    text
+}
+
+#[test]
+fn the_configuration_is_read_again_on_a_signal_and_when_it_is_saved() {
+    let site = site();
+    let write = |rest: &str| site.write("foreword.toml", &format!("[retrieval]\nmodel = \"off\"\n{rest}"));
+    write("[log]\nlevel = \"warn\"\n");
+    let mut serving = Serving::start(&site, &[]);
+    let mut errors = BufReader::new(serving.child.stderr.take().unwrap());
+    write("[log]\nlevel = \"info\"\n[server]\nmax_requests = 7\n");
+    serving.signal("HUP");
+    let said = errors_until(&mut errors, "in force after a restart");
+    assert!(said.contains("the log's level has changed") && said.contains("server.max_requests"), "{said}");
+    // Lines of information are written from now on; the knowledge was read again as well.
+    errors_until(&mut errors, "the knowledge was read again");
+    // Saved, without a signal.
+    write("[log]\nlevel = \"info\"\nsample = 7\n[server]\nmax_requests = 7\n");
+    let said = errors_until(&mut errors, "what runs goes on as it is");
+    assert!(said.contains("`log.sample` must be a number from 0 to 1"), "{said}");
+    serving.signal("TERM");
+    assert!(serving.child.wait().unwrap().success());
+}
+
+#[test]
+fn of_requests_that_end_well_a_share_is_logged_and_of_the_others_all() {
+    let site = site();
+    let variables = [("FOREWORD_LOG__SAMPLE", "0")];
+    let mut serving = Serving::start_with(&site, &[], &variables, "http://127.0.0.1:1/v1");
+    let mut errors = BufReader::new(serving.child.stderr.take().unwrap());
+    let ask = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(serving.address()).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(ask("/.well-known/foreword.json").starts_with("HTTP/1.1 200"));
+    assert!(ask("/v1/models").starts_with("HTTP/1.1 502"));
+    let said = errors_until(&mut errors, "/v1/models");
+    assert!(!said.contains("well-known"), "{said}");
+}

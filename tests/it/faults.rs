@@ -268,11 +268,15 @@ fn invariant_5_retrieval_that_is_always_late_is_left_alone_for_a_while() {
         })
         .await;
         let mut decisions = Vec::new();
-        for number in 0..40 {
+        for number in 0..400 {
             // Each is another one, so that none is known.
             let body = BODY.replace("lightest", &format!("lightest of {number}"));
             let answer = exchange(proxy.address, &post(CHAT, &body)).await;
-            assert_eq!((answer.status, &upstream.last().body), (200, &body.clone().into_bytes()));
+            assert_eq!(answer.status, 200);
+            // What was quicker than the clock was injected.
+            if answer.decision() != "injected" {
+                assert_eq!(upstream.last().body, body.as_bytes());
+            }
             decisions.push(answer.decision());
             if decisions.last().is_some_and(|decision| decision == "breaker_open") {
                 break;

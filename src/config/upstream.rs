@@ -1,0 +1,107 @@
+//! Keys of the upstream: where it is, whose key it gets, which paths may be reached.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::reader::Reader;
+use crate::chat::{Dialect, Paths};
+use crate::upstream::{Address, UpstreamSettings};
+
+/// Paths that may be reached with the operator's key unless the configuration says otherwise: those that
+/// make a model answer, none that manage an account.
+const ALLOWED_PATHS: &[&str] = &[
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/embeddings",
+    "/v1/models",
+    "/v1/moderations",
+    "/v1/audio",
+    "/v1/images",
+    "/v1/rerank",
+];
+
+pub(super) fn upstream(reader: &mut Reader) -> Option<UpstreamSettings> {
+    let url = reader.text("upstream.url");
+    let address = match url.as_deref().map(Address::parse) {
+        None => None,
+        Some(Ok(address)) => Some(address),
+        Some(Err(error)) => {
+            reader.problem("upstream.url", &format!("is no base URL such as https://host/v1: {error}"));
+            None
+        }
+    };
+    let authorization = reader.text("upstream.api_key_env").and_then(|variable| key(reader, &variable));
+    let ca_file = reader.text("upstream.ca_file").map(|_| reader.path("upstream.ca_file", ""));
+    let settings = UpstreamSettings {
+        address: address?,
+        authorization,
+        ca_file,
+        http2_prior_knowledge: reader.flag("upstream.http2_prior_knowledge", false),
+        connect_timeout: reader.duration("upstream.connect_timeout", Duration::from_secs(10)),
+        first_byte_timeout: reader.duration("upstream.first_byte_timeout", Duration::from_secs(600)),
+        idle_timeout: reader.duration("upstream.idle_timeout", Duration::from_secs(600)),
+        pool_idle_timeout: reader.duration("upstream.pool_idle_timeout", Duration::from_secs(60)),
+    };
+    Some(settings)
+}
+
+/// The operator's key, from the environment variable that the configuration names.
+fn key(reader: &mut Reader, variable: &str) -> Option<HeaderValue> {
+    let Some(key) = std::env::var(variable).ok().filter(|key| !key.trim().is_empty()) else {
+        reader.problem(
+            "upstream.api_key_env",
+            &format!("names the environment variable {variable}, which is not set: set it, or take the key out to pass on the clients' own"),
+        );
+        return None;
+    };
+    match HeaderValue::try_from(format!("Bearer {}", key.trim())) {
+        Ok(mut value) => {
+            value.set_sensitive(true);
+            Some(value)
+        }
+        Err(_) => {
+            reader.problem(
+                "upstream.api_key_env",
+                &format!("names {variable}, whose value has characters that no header can carry"),
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn allowed_paths(reader: &mut Reader, operator_key: bool) -> Option<Vec<String>> {
+    let listed = reader.list("upstream.allowed_paths");
+    if listed.is_none() && !operator_key {
+        return None;
+    }
+    Some(listed.unwrap_or_else(|| ALLOWED_PATHS.iter().map(|&path| path.to_owned()).collect()))
+}
+
+/// The ends of the paths whose requests injection knows.
+pub(super) fn paths(reader: &mut Reader) -> Paths {
+    let keys = [
+        (Dialect::ChatCompletions, "injection.chat_paths"),
+        (Dialect::Responses, "injection.responses_paths"),
+        (Dialect::Completions, "injection.completions_paths"),
+    ];
+    let mut ends = Vec::new();
+    for (dialect, key) in keys {
+        let listed = reader.list(key).unwrap_or_else(|| vec![dialect.path_end().to_owned()]);
+        if let Some(wrong) =
+            listed.iter().find(|end| !end.starts_with('/') || end.len() < 2 || end.ends_with('/'))
+        {
+            reader.problem(
+                key,
+                &format!(
+                    "has {wrong:?}: write the end of a path from a slash on, such as {:?}",
+                    dialect.path_end()
+                ),
+            );
+        }
+        ends.extend(listed.into_iter().map(|end| (dialect, end)));
+    }
+    Paths::new(ends)
+}
