@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use xxhash_rust::xxh3::xxh3_128;
 
-use super::calibration::{Calibration, cohort_vectors};
+use super::calibration::{Calibration, cohort, cohort_vectors};
 use super::dense::Dense;
 use super::embedder::{EmbedError, Embedder};
 use super::language::{ENGLISH, detect, primary};
-use super::lexical::Lexical;
+use super::lexical::{Analyzers, Lexical, Named};
 use super::names::NameMatcher;
+use super::parallel;
 use super::passages::texts;
 use super::search::SearchSettings;
 use super::store::VectorStore;
 use super::subjects::Subjects;
+use super::vector::Vector;
 use crate::knowledge::{Brand, Item};
 
 /// Why a brand cannot be indexed.
@@ -48,6 +51,59 @@ pub struct Index {
     /// The primary subtag of each item's language.
     pub(super) languages: Vec<String>,
     pub(super) calibration: Calibration,
+    /// What it was made with: the spellings of the name, the model, the weights.
+    names_of: Vec<String>,
+    model: Option<String>,
+    settings: SearchSettings,
+}
+
+/// The words of items and their languages.
+struct Worded {
+    lexical: Lexical,
+    languages: Vec<String>,
+}
+
+impl Worded {
+    /// Those of items that have not changed are taken from `earlier`.
+    fn new(items: &[Arc<Item>], earlier: Option<&Index>) -> Result<Worded, IndexError> {
+        let worded = parallel::map(items, Analyzers::default, |analyzers, item| {
+            match earlier.and_then(|earlier| Some((earlier, earlier.place_of_same(item)?))) {
+                Some((earlier, place)) => {
+                    (earlier.languages[place].clone(), Arc::clone(earlier.lexical.words(place)))
+                }
+                None => {
+                    let language = language(item);
+                    let words = Arc::new(analyzers.words(item, &language));
+                    (language, words)
+                }
+            }
+        });
+        let keys = parallel::map(items, || (), |(), item| text_key(item));
+        let named: Vec<Named<'_>> = items
+            .iter()
+            .zip(&worded)
+            .zip(&keys)
+            .map(|((item, (language, words)), key)| Named { id: &item.id, key, language, words })
+            .collect();
+        let lexical = Lexical::build(&named, earlier.map(|earlier| &earlier.lexical))?;
+        drop(named);
+        Ok(Worded { lexical, languages: worded.into_iter().map(|(language, _)| language).collect() })
+    }
+}
+
+/// What tells the words of an item from those of another, beside their language.
+fn text_key(item: &Item) -> [u8; 16] {
+    xxh3_128(format!("{}\n{}", item.title(), item.text()).as_bytes()).to_le_bytes()
+}
+
+/// Every spelling of a brand's name.
+fn names_of(brand: &Brand) -> Vec<String> {
+    std::iter::once(&brand.name).chain(&brand.aliases).cloned().collect()
+}
+
+/// The items that may be told now.
+fn valid(brand: &Brand, now: Timestamp) -> impl Iterator<Item = &Arc<Item>> {
+    brand.items.iter().filter(move |item| item.validity.contains(now))
 }
 
 /// Letters from which an item's language is believed to be what it seems to be.
@@ -64,30 +120,83 @@ impl Index {
         settings: &SearchSettings,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Index, usize), IndexError> {
-        let items: Vec<Arc<Item>> =
-            brand.items.iter().filter(|item| item.validity.contains(now)).cloned().collect();
+        Self::anew(brand, now, (store, embedder), settings, None, progress)
+    }
+
+    /// As [`Index::build`], from what has changed since `earlier`: where nothing has, `earlier` itself, with its
+    /// calibration. The result is the same as without it.
+    pub fn rebuild(
+        brand: &Brand,
+        now: Timestamp,
+        store: &mut VectorStore,
+        embedder: Option<&Embedder>,
+        settings: &SearchSettings,
+        earlier: Option<&Arc<Index>>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(Arc<Index>, usize), IndexError> {
+        let model = embedder.map(Embedder::id);
+        let comparable = |earlier: &&Arc<Index>| {
+            (earlier.model.as_deref(), &earlier.settings) == (model, settings) && *earlier.brand == *brand.id
+        };
+        let earlier = earlier.filter(comparable);
+        if let Some(earlier) = earlier
+            && earlier.names_of == names_of(brand)
+            && earlier.items.iter().eq(valid(brand, now))
+        {
+            // What the cache on disk is not asked for, it does not keep.
+            if embedder.is_some() {
+                for text in earlier.items.iter().flat_map(|item| texts(item)) {
+                    store.keep(&text);
+                }
+                for prompt in cohort() {
+                    store.keep(prompt);
+                }
+            }
+            return Ok((Arc::clone(earlier), 0));
+        }
+        let earlier = earlier.map(|earlier| &**earlier);
+        let (index, embedded) = Self::anew(brand, now, (store, embedder), settings, earlier, progress)?;
+        Ok((Arc::new(index), embedded))
+    }
+
+    fn anew(
+        brand: &Brand,
+        now: Timestamp,
+        (store, embedder): (&mut VectorStore, Option<&Embedder>),
+        settings: &SearchSettings,
+        earlier: Option<&Index>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(Index, usize), IndexError> {
+        let items: Vec<Arc<Item>> = valid(brand, now).cloned().collect();
         let mut embedded = 0;
         let mut dense = None;
         let mut cohort = Vec::new();
         if let Some(embedder) = embedder {
             let mut vectors = Vec::with_capacity(items.len());
             for (done, item) in items.iter().enumerate() {
-                let (of_item, computed) = item_vectors(item, store, embedder)?;
+                let (of_item, computed) = match earlier.and_then(|earlier| earlier.vectors_of(item, store)) {
+                    Some(of_item) => (of_item, false),
+                    None => item_vectors(item, store, embedder)?,
+                };
                 vectors.push(of_item);
                 embedded += usize::from(computed);
                 if computed {
+                    store.checkpoint();
                     progress(done + 1, items.len());
                 }
             }
-            dense = Some(Dense::new(&vectors));
+            dense = Some(Dense::new(vectors));
             cohort = cohort_vectors(store, embedder, progress).map_err(IndexError::Cohort)?;
         }
-        let names = std::iter::once(&brand.name).chain(&brand.aliases).map(String::as_str);
-        let languages: Vec<String> = items.iter().map(|item| language(item)).collect();
+        let names_of = names_of(brand);
+        let Worded { lexical, languages } = Worded::new(&items, earlier)?;
         let mut index = Index {
             brand: brand.id.as_str().into(),
-            lexical: Lexical::build(&items, &languages.iter().map(String::as_str).collect::<Vec<_>>())?,
-            names: NameMatcher::new(names),
+            model: embedder.map(|embedder| embedder.id().to_owned()),
+            settings: settings.clone(),
+            lexical,
+            names: NameMatcher::new(names_of.iter().map(String::as_str)),
+            names_of,
             subjects: Subjects::new(&items),
             items,
             dense,
@@ -143,6 +252,21 @@ impl Index {
         self.items.binary_search_by(|item| item.id.as_str().cmp(id)).ok()
     }
 
+    /// The place of an item that says what this one says, under the same id.
+    fn place_of_same(&self, item: &Item) -> Option<usize> {
+        let place = self.place(&item.id)?;
+        let known = &self.items[place];
+        ((&known.body, &known.language) == (&item.body, &item.language)).then_some(place)
+    }
+
+    /// The vectors of an item that has not changed, where the store has them too.
+    fn vectors_of(&self, item: &Item, store: &mut VectorStore) -> Option<Arc<[Vector]>> {
+        let place = self.place_of_same(item)?;
+        let dense = self.dense.as_ref()?;
+        let kept = texts(item).iter().filter(|text| store.keep(text)).count();
+        (kept == dense.of_item(place).len()).then(|| Arc::clone(dense.of_item(place)))
+    }
+
     /// Whether two items say the same: they have the same text, or vectors of at least this likeness.
     pub(super) fn say_the_same(&self, one: usize, other: usize, likeness: f32) -> bool {
         self.items[one].text() == self.items[other].text()
@@ -163,7 +287,7 @@ fn language(item: &Item) -> String {
 }
 
 /// The whole first.
-type ItemVectors = Vec<Arc<[f32]>>;
+type ItemVectors = Arc<[Vector]>;
 
 /// The vectors of an item's texts, and whether any had to be computed.
 fn item_vectors(
@@ -174,14 +298,14 @@ fn item_vectors(
     let mut computed = false;
     let mut vector = |text: &str| {
         if let Some(vector) = store.vector(text) {
-            return Ok(vector);
+            return Ok(Vector::of(&vector));
         }
         computed = true;
         let vector =
             embedder.compute(text).map_err(|source| IndexError::Embed { item: item.id.clone(), source })?;
         store.put_vector(text, Arc::clone(&vector));
-        Ok(vector)
+        Ok(Vector::of(&vector))
     };
-    let vectors = texts(item).iter().map(|text| vector(text)).collect::<Result<_, IndexError>>()?;
-    Ok((vectors, computed))
+    let vectors = texts(item).iter().map(|text| vector(text)).collect::<Result<Vec<_>, IndexError>>()?;
+    Ok((vectors.into(), computed))
 }

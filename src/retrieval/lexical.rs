@@ -1,23 +1,21 @@
-//! The words of a brand's items: tantivy, in memory, one segment, opened once, finds candidates; their
-//! scores are BM25 shares. Queries are built from analysed words: no character of a question is syntax.
+//! The words of a brand's items: tantivy, in memory, finds candidates; their scores are BM25 shares. Items
+//! are indexed in runs, so that an edit indexes its run anew and not all of them; the statistics are those
+//! of all items, so that the runs do not show.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tantivy::collector::TopDocs;
-use tantivy::directory::RamDirectory;
-use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query as Clause, TermQuery};
-use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{IndexSettings, Searcher, TantivyDocument, TantivyError, Term};
+use tantivy::schema::Field;
+use tantivy::{TantivyError, Term};
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::parallel;
 use super::query::{Query, Speaker};
-use super::terms::{Bag, Terms, Weighed};
+use super::shard::{FIELDS, Shard, Statistics, any_of};
+use super::terms::{Bag, TermId, Terms, Weighed};
 use super::words::{Analyzer, is_unspaced};
 use crate::knowledge::Item;
 
-/// Memory that building one index may take.
-const BUILD_MEMORY: usize = 64 << 20;
 /// Different words of a text that are looked up; a question has fewer.
 const MAX_WORDS: usize = 64;
 /// What a word of the user's text before counts, beside one of the turn's own.
@@ -26,15 +24,26 @@ const BEFORE_USER: f32 = 0.3;
 const BEFORE_ASSISTANT: f32 = 0.1;
 /// What pieces of words weigh in finding candidates: there are several to a word.
 const GRAM_BOOST: f32 = 0.25;
+/// Items that a run has at least, but for the last.
+const MIN_RUN: usize = 4_096;
+/// Of so many items after these one ends the run, on average.
+const RUN_ENDS: u64 = 4_096;
 
 /// One brand's words.
 pub(super) struct Lexical {
-    searcher: Searcher,
-    words: Field,
-    grams: Field,
+    runs: Vec<Run>,
     /// One for each language of the items.
     vocabularies: Vec<Vocabulary>,
-    items: Vec<ItemWords>,
+    /// The words of each item and the place of its vocabulary.
+    items: Vec<(Arc<ItemWords>, usize)>,
+}
+
+/// A run of items, indexed.
+struct Run {
+    start: usize,
+    /// What tells it from every other.
+    key: [u8; 32],
+    shard: Arc<Shard>,
 }
 
 /// The words of one language, and their pieces.
@@ -44,10 +53,33 @@ struct Vocabulary {
     grams: Terms,
 }
 
-struct ItemWords {
-    vocabulary: usize,
-    words: Bag,
-    grams: Bag,
+/// The words of one item. They do not depend on other items.
+#[derive(Debug)]
+pub(super) struct ItemWords {
+    /// The language that they are words of, as its analyzer calls it.
+    language: &'static str,
+    pub(super) words: Bag,
+    pub(super) grams: Bag,
+}
+
+/// Analyzers, each made once.
+#[derive(Default)]
+pub(super) struct Analyzers(HashMap<String, Analyzer>);
+
+impl Analyzers {
+    /// The words of an item that is in a language.
+    pub(super) fn words(&mut self, item: &Item, language: &str) -> ItemWords {
+        if !self.0.contains_key(language) {
+            self.0.insert(language.to_owned(), Analyzer::of(Some(language)));
+        }
+        let analyzer = &self.0[language];
+        let text = format!("{}\n{}", item.title(), item.text());
+        ItemWords {
+            language: analyzer.language,
+            words: Bag::of(&analyzer.words(&text)),
+            grams: Bag::of(&analyzer.grams(&text)),
+        }
+    }
 }
 
 /// A query, analysed once.
@@ -83,39 +115,45 @@ pub(super) struct Shares {
     pub(super) grams: Option<f32>,
 }
 
+/// What an item is indexed under.
+pub(super) struct Named<'a> {
+    /// Its id: items come sorted by it.
+    pub(super) id: &'a str,
+    /// What tells its text from others.
+    pub(super) key: &'a [u8; 16],
+    /// The language that its words are of.
+    pub(super) language: &'a str,
+    pub(super) words: &'a Arc<ItemWords>,
+}
+
 impl Lexical {
-    /// Indexes items, each with the language that it is in.
-    pub(super) fn build(items: &[Arc<Item>], languages: &[&str]) -> Result<Lexical, TantivyError> {
-        let mut schema = Schema::builder();
-        // Words come analysed, so that each item's are its language's; the named tokenizer is not used.
-        let indexing =
-            TextFieldIndexing::default().set_tokenizer("raw").set_index_option(IndexRecordOption::WithFreqs);
-        let options = TextOptions::default().set_indexing_options(indexing);
-        let words = schema.add_text_field("words", options.clone());
-        let grams = schema.add_text_field("grams", options);
-        let mut writer = tantivy::Index::builder()
-            .schema(schema.build())
-            .settings(IndexSettings::default())
-            .single_segment_index_writer(RamDirectory::create(), BUILD_MEMORY)?;
-        let mut vocabularies = Vec::new();
-        let mut item_words = Vec::with_capacity(items.len());
-        for (item, language) in items.iter().zip(languages) {
-            let vocabulary = vocabulary(&mut vocabularies, language);
-            let Vocabulary { analyzer, words: word_terms, grams: gram_terms } = &mut vocabularies[vocabulary];
-            let text = format!("{}\n{}", item.title(), item.text());
-            let (of_words, of_grams) = (analyzer.words(&text), analyzer.grams(&text));
-            item_words.push(ItemWords {
-                vocabulary,
-                words: word_terms.learn(&of_words),
-                grams: gram_terms.learn(&of_grams),
+    /// Indexes items. Runs that an earlier state has indexed are taken from it.
+    pub(super) fn build(items: &[Named<'_>], earlier: Option<&Lexical>) -> Result<Lexical, TantivyError> {
+        let mut vocabularies: BTreeMap<&str, Vocabulary> = BTreeMap::new();
+        for item in items {
+            let vocabulary = vocabularies.entry(item.words.language).or_insert_with(|| Vocabulary {
+                analyzer: Analyzer::of(Some(item.words.language)),
+                words: Terms::default(),
+                grams: Terms::default(),
             });
-            let mut document = TantivyDocument::default();
-            document.add_pre_tokenized_text(words, tokens(of_words));
-            document.add_pre_tokenized_text(grams, tokens(of_grams));
-            writer.add_document(document)?;
+            vocabulary.words.learn(&item.words.words);
+            vocabulary.grams.learn(&item.words.grams);
         }
-        let searcher = writer.finalize()?.reader()?.searcher();
-        Ok(Lexical { searcher, words, grams, vocabularies, items: item_words })
+        let languages: Vec<&str> = vocabularies.keys().copied().collect();
+        let place = |words: &ItemWords| languages.iter().position(|language| *language == words.language);
+        Ok(Lexical {
+            runs: runs(items, earlier)?,
+            items: items
+                .iter()
+                .map(|item| (Arc::clone(item.words), place(item.words).unwrap_or_default()))
+                .collect(),
+            vocabularies: vocabularies.into_values().collect(),
+        })
+    }
+
+    /// The words of an item.
+    pub(super) fn words(&self, item: usize) -> &Arc<ItemWords> {
+        &self.items[item].0
     }
 
     /// Analyses a query.
@@ -129,43 +167,43 @@ impl Lexical {
     /// The `count` items that have most in common with the query, best first; equal ones in the order of
     /// the items.
     pub(super) fn search(&self, query: &QueryWords, count: usize) -> Vec<usize> {
-        let clauses: Vec<(Occur, Box<dyn Clause>)> = [(self.words, 1.0), (self.grams, GRAM_BOOST)]
-            .into_iter()
-            .flat_map(|(field, boost)| {
-                let terms: BTreeSet<(&str, u32)> =
-                    query.each.iter().flat_map(|analysed| analysed.of(field == self.words)).collect();
-                terms
-                    .into_iter()
-                    .map(move |(term, factor)| clause(field, term, boost * f32::from_bits(factor)))
-            })
+        let terms: BTreeSet<(Field, &str, u32)> = query
+            .each
+            .iter()
+            .flat_map(|analysed| analysed.of(FIELDS.words).chain(analysed.of(FIELDS.grams)))
             .collect();
-        if clauses.is_empty() || count == 0 {
+        if terms.is_empty() || count == 0 {
             return Vec::new();
         }
-        let collector = TopDocs::with_limit(count).order_by_score();
-        match self.searcher.search(&BooleanQuery::new(clauses), &collector) {
-            // One segment, filled in order: the document's number is the item's.
-            Ok(found) => found.into_iter().map(|(_, at)| at.doc_id as usize).collect(),
-            Err(error) => {
-                tracing::warn!(%error, "lexical search failed");
-                Vec::new()
+        let boost = |field: Field| if field == FIELDS.words { 1.0 } else { GRAM_BOOST };
+        let terms = terms
+            .into_iter()
+            .map(|(field, term, factor)| (field, TermId::of(term), boost(field) * f32::from_bits(factor)));
+        let any = any_of(terms);
+        let mut found: Vec<(f32, usize)> = Vec::new();
+        for run in &self.runs {
+            match run.shard.search(&any, count, self) {
+                Ok(of_run) => found.extend(of_run.map(|(score, at)| (score, run.start + at))),
+                Err(error) => tracing::warn!(%error, "lexical search failed"),
             }
         }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        found.into_iter().take(count).map(|(_, item)| item).collect()
     }
 
     /// What an item has in common with the turn's own text.
     pub(super) fn own(&self, query: &QueryWords, item: usize) -> Shares {
-        self.shares(item, &query.each[self.items[item].vocabulary].own)
+        self.shares(item, &query.each[self.items[item].1].own)
     }
 
     /// What an item has in common with the turn and what was said before.
     pub(super) fn all(&self, query: &QueryWords, item: usize) -> Shares {
-        self.shares(item, &query.each[self.items[item].vocabulary].all)
+        self.shares(item, &query.each[self.items[item].1].all)
     }
 
     fn shares(&self, item: usize, view: &View) -> Shares {
-        let item = &self.items[item];
-        let vocabulary = &self.vocabularies[item.vocabulary];
+        let (item, vocabulary) = &self.items[item];
+        let vocabulary = &self.vocabularies[*vocabulary];
         Shares {
             words: vocabulary.words.share(&view.words, &item.words),
             grams: vocabulary.has_grams().then(|| vocabulary.grams.share(&view.grams, &item.grams)),
@@ -175,14 +213,18 @@ impl Lexical {
     /// Whether an item and the turn's own text have more in common than chance brings: two words, or three
     /// characters of a script that is written without spaces.
     pub(super) fn more_than_chance(&self, query: &QueryWords, item: usize) -> bool {
-        let item = &self.items[item];
-        let own = &query.each[item.vocabulary].own;
+        let (item, vocabulary) = &self.items[item];
+        let own = &query.each[*vocabulary].own;
         let words = Terms::common(&own.words, &item.words);
         words >= 2 || (words == 1 && query.unspaced && Terms::common(&own.grams, &item.grams) >= 3)
     }
 }
 
 impl Vocabulary {
+    fn of(&self, field: Field) -> &Terms {
+        if field == FIELDS.words { &self.words } else { &self.grams }
+    }
+
     fn has_grams(&self) -> bool {
         self.analyzer.has_grams()
     }
@@ -203,9 +245,9 @@ impl Vocabulary {
 
 impl Analysed {
     /// Words or pieces with their factors, which sort as their bits.
-    fn of(&self, words: bool) -> impl Iterator<Item = (&str, u32)> {
-        let factors = if words { &self.words } else { &self.grams };
-        factors.iter().map(|(term, factor)| (term.as_str(), factor.to_bits()))
+    fn of(&self, field: Field) -> impl Iterator<Item = (Field, &str, u32)> {
+        let factors = if field == FIELDS.words { &self.words } else { &self.grams };
+        factors.iter().map(move |(term, factor)| (field, term.as_str(), factor.to_bits()))
     }
 }
 
@@ -240,23 +282,49 @@ fn factors(query: &Query, terms: &dyn Fn(&str) -> Vec<String>, with_before: bool
     factors
 }
 
-/// The place of the vocabulary of a language, which is added where it is the first.
-fn vocabulary(vocabularies: &mut Vec<Vocabulary>, language: &str) -> usize {
-    let analyzer = Analyzer::of(Some(language));
-    let known = vocabularies.iter().position(|known| known.analyzer.language == analyzer.language);
-    known.unwrap_or_else(|| {
-        vocabularies.push(Vocabulary { analyzer, words: Terms::default(), grams: Terms::default() });
-        vocabularies.len() - 1
+/// The statistics of all items, whichever run they are in.
+impl Statistics for Lexical {
+    fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        Ok(self.vocabularies.iter().map(|vocabulary| vocabulary.of(field).length()).sum())
+    }
+
+    fn total_num_docs(&self) -> tantivy::Result<u64> {
+        Ok(self.items.len() as u64)
+    }
+
+    fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
+        let id = TermId::of_code(term.value().as_str().unwrap_or_default());
+        let holding = |vocabulary: &Vocabulary| u64::from(vocabulary.of(term.field()).holding(id));
+        Ok(self.vocabularies.iter().map(holding).sum())
+    }
+}
+
+/// Cuts the items into runs and indexes those that `earlier` does not have. Where a run ends is decided by
+/// the ids around, so that an item more or less moves no more than the ends near it.
+fn runs(items: &[Named<'_>], earlier: Option<&Lexical>) -> Result<Vec<Run>, TantivyError> {
+    let mut cuts: Vec<(usize, &[Named<'_>], [u8; 32])> = Vec::new();
+    let mut start = 0;
+    for (place, item) in items.iter().enumerate() {
+        let full = place + 1 - start >= MIN_RUN && xxh3_64(item.id.as_bytes()).is_multiple_of(RUN_ENDS);
+        if full || place + 1 == items.len() {
+            let run = &items[start..=place];
+            let mut key = blake3::Hasher::new();
+            for item in run {
+                key.update(item.key).update(item.language.as_bytes()).update(&[0]);
+            }
+            cuts.push((start, run, *key.finalize().as_bytes()));
+            start = place + 1;
+        }
+    }
+    let known: HashMap<&[u8; 32], &Arc<Shard>> =
+        earlier.iter().flat_map(|earlier| &earlier.runs).map(|run| (&run.key, &run.shard)).collect();
+    parallel::each(&cuts, |(start, run, key)| {
+        let shard = match known.get(key) {
+            Some(shard) => Arc::clone(shard),
+            None => Arc::new(Shard::build(run.iter().map(|item| &**item.words))?),
+        };
+        Ok(Run { start: *start, key: *key, shard })
     })
-}
-
-fn clause(field: Field, term: &str, boost: f32) -> (Occur, Box<dyn Clause>) {
-    let query = TermQuery::new(Term::from_field_text(field, term), IndexRecordOption::WithFreqs);
-    (Occur::Should, Box::new(BoostQuery::new(Box::new(query), boost)))
-}
-
-fn tokens(words: Vec<String>) -> PreTokenizedString {
-    let token = |(position, text)| Token { position, text, ..Token::default() };
-    let tokens = words.into_iter().enumerate().map(token).collect();
-    PreTokenizedString { text: String::new(), tokens }
+    .into_iter()
+    .collect()
 }

@@ -10,13 +10,16 @@ mod lexical;
 mod library;
 mod model;
 mod names;
+mod parallel;
 mod passages;
 mod pool;
 mod query;
 mod search;
+mod shard;
 mod store;
 mod subjects;
 mod terms;
+mod vector;
 mod words;
 
 pub use calibration::Calibration;

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::dense::{Dense, best};
+use super::dense::Dense;
 use super::gate::{Gate, decide};
 use super::index::Index;
 use super::language::detect;
 use super::lexical::{QueryWords, Shares};
 use super::query::Query;
+use super::vector::Vector;
 use crate::knowledge::Item;
 
 /// Weights and thresholds.
@@ -91,9 +92,20 @@ impl Vectors {
     pub fn alone(own: Arc<[f32]>) -> Vectors {
         Vectors { own, blended: None }
     }
+}
 
-    fn ranking(&self) -> &[f32] {
-        self.blended.as_deref().unwrap_or(&self.own)
+/// The vectors of a query as they are compared with those of items.
+struct Compared {
+    own: Vector,
+    /// What the order is by.
+    ranking: Vector,
+}
+
+impl Compared {
+    fn new(vectors: &Vectors) -> Compared {
+        let own = Vector::of(&vectors.own);
+        let ranking = vectors.blended.as_deref().map_or_else(|| own.clone(), Vector::of);
+        Compared { own, ranking }
     }
 }
 
@@ -175,7 +187,7 @@ pub(super) fn best_score(
 struct Look<'a> {
     index: &'a Index,
     query: &'a Query,
-    vectors: Option<(&'a Dense, &'a Vectors)>,
+    vectors: Option<(&'a Dense, Compared)>,
     words: QueryWords,
     settings: &'a SearchSettings,
     /// The question's language, where the brand has items in it.
@@ -198,10 +210,11 @@ impl<'a> Look<'a> {
     fn new(
         index: &'a Index,
         query: &'a Query,
-        vectors: Option<&'a Vectors>,
+        vectors: Option<&Vectors>,
         settings: &'a SearchSettings,
     ) -> Look<'a> {
-        let vectors = index.dense.as_ref().zip(vectors).filter(|(dense, vectors)| dense.fits(&vectors.own));
+        let vectors = index.dense.as_ref().zip(vectors.map(Compared::new));
+        let vectors = vectors.filter(|(dense, vectors)| dense.fits(&vectors.own));
         let language = index.language(detect(&query.text));
         let knows = |language: &str| settings.model_languages.iter().any(|known| known == language);
         Look {
@@ -243,12 +256,12 @@ impl<'a> Look<'a> {
 
     fn found(&self) -> Vec<Found> {
         let depth = self.settings.depth;
-        let likeness = match &self.vectors {
-            Some((dense, vectors)) => dense.cosines(vectors.ranking()),
+        let near = match &self.vectors {
+            Some((dense, vectors)) => dense.nearest(&vectors.ranking, depth),
             None => Vec::new(),
         };
         let topic = self.index.subjects.topic(self.query);
-        let mut items: BTreeSet<usize> = best(&likeness, depth).into_iter().collect();
+        let mut items: BTreeSet<usize> = near.into_iter().collect();
         items.extend(self.index.lexical.search(&self.words, depth));
         items.extend(self.index.subjects.items(&topic));
         let lexical = &self.index.lexical;
@@ -264,8 +277,10 @@ impl<'a> Look<'a> {
             .into_iter()
             .zip(own.into_iter().zip(all))
             .map(|(item, (own, all))| {
-                let cosine = self.vectors.map(|(dense, vectors)| dense.cosine(item, &vectors.own));
-                let likeness = likeness.get(item).copied();
+                let like = |to: fn(&Compared) -> &Vector| {
+                    self.vectors.as_ref().map(|(dense, vectors)| dense.cosine(item, to(vectors)))
+                };
+                let (cosine, likeness) = (like(|vectors| &vectors.own), like(|vectors| &vectors.ranking));
                 let freshness = topic.freshness;
                 let topic = self.index.subjects.of(&topic, item);
                 let language = self.language_factor(item);

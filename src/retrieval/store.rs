@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +15,11 @@ const MAGIC: &[u8; 8] = b"fwvector";
 const VERSION: u32 = 1;
 const HASH_BYTES: usize = 16;
 const CHECKSUM_BYTES: usize = 32;
+
+/// New vectors from which they are written although more are to come, and the share of all that they are: so
+/// what is written over and over stays a few times what is written once.
+const CHECKPOINT: usize = 128;
+const CHECKPOINT_SHARE: usize = 8;
 
 type Hash = [u8; HASH_BYTES];
 
@@ -37,6 +42,10 @@ pub struct VectorStore {
     vectors: HashMap<Hash, Used<Arc<[f32]>>>,
     tokens: HashMap<Hash, Used<u32>>,
     added: bool,
+    /// The file that it was opened from.
+    path: Option<PathBuf>,
+    /// Vectors that were put since they were last written.
+    unwritten: usize,
 }
 
 #[derive(Debug)]
@@ -54,7 +63,8 @@ impl VectorStore {
     /// Reads a file. Where there is none, or it does not fit, the store is empty; in the second case the
     /// reason comes with it.
     pub fn open(path: &Path, identity: Option<&Identity>) -> (VectorStore, Option<String>) {
-        let mut store = VectorStore::empty(identity);
+        let empty = || VectorStore { path: Some(path.to_owned()), ..VectorStore::empty(identity) };
+        let mut store = empty();
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return (store, None),
@@ -62,7 +72,7 @@ impl VectorStore {
         };
         match store.fill(&bytes) {
             Ok(()) => (store, None),
-            Err(reason) => (VectorStore::empty(identity), Some(reason.to_owned())),
+            Err(reason) => (empty(), Some(reason.to_owned())),
         }
     }
 
@@ -110,10 +120,29 @@ impl VectorStore {
         Some(Arc::clone(&known.value))
     }
 
+    /// Keeps the vector of a text; whether it is known.
+    pub(super) fn keep(&mut self, text: &str) -> bool {
+        let known = self.vectors.get_mut(&hash("", text));
+        known.map(|known| known.used = true).is_some()
+    }
+
     /// Remembers the vector of a text.
     pub fn put_vector(&mut self, text: &str, vector: Arc<[f32]>) {
         self.added = true;
+        self.unwritten += 1;
         self.vectors.insert(hash("", text), Used { value: vector, used: true });
+    }
+
+    /// Writes what is known to the file that it was opened from, where enough is new: a process that is
+    /// ended while it embeds many texts finds most of them again.
+    pub(super) fn checkpoint(&mut self) {
+        let enough = CHECKPOINT.max(self.vectors.len() / CHECKPOINT_SHARE);
+        let Some(path) = self.path.as_ref().filter(|_| self.unwritten >= enough) else { return };
+        if let Err(error) = Self::replace(path, &self.encode(true)) {
+            // The last save tells whoever reads the problems.
+            tracing::debug!(%error, "vectors computed so far are not kept");
+        }
+        self.unwritten = 0;
     }
 
     /// The number of tokens of a text, counted if it is not known.
@@ -134,13 +163,17 @@ impl VectorStore {
         if !self.added && !stale {
             return Ok(());
         }
+        Self::replace(path, &self.encode(false))
+    }
+
+    fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // Two writers must not share the file beside, whether they are two processes or two threads.
         let number = SAVES.fetch_add(1, Ordering::Relaxed);
         let beside = folder.join(format!(".{name}.{}.{number}.tmp", std::process::id()));
-        let written = self.write(&beside).and_then(|()| fs::rename(&beside, path));
+        let written = write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
         if written.is_err() {
             // What cannot be finished must not be left lying about; the first error is the one to tell.
             let _best_effort = fs::remove_file(&beside);
@@ -148,16 +181,11 @@ impl VectorStore {
         written
     }
 
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let mut file = File::create(path)?;
-        file.write_all(&self.encode())?;
-        file.sync_all()
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        let mut vectors: Vec<_> = self.vectors.iter().filter(|(_, known)| known.used).collect();
+    /// The file: what was used, or all.
+    fn encode(&self, all: bool) -> Vec<u8> {
+        let mut vectors: Vec<_> = self.vectors.iter().filter(|(_, known)| all || known.used).collect();
         vectors.sort_by_key(|(hash, _)| *hash);
-        let mut tokens: Vec<_> = self.tokens.iter().filter(|(_, known)| known.used).collect();
+        let mut tokens: Vec<_> = self.tokens.iter().filter(|(_, known)| all || known.used).collect();
         tokens.sort_by_key(|(hash, _)| *hash);
         let size =
             vectors.len() * (HASH_BYTES + 4 * self.identity.dimension) + tokens.len() * (HASH_BYTES + 4);
@@ -181,6 +209,12 @@ impl VectorStore {
         bytes.extend_from_slice(checksum.as_bytes());
         bytes
     }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 fn length(count: usize) -> [u8; 4] {

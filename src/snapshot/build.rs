@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 use super::count::Counter;
 use super::veto::{TopicSettings, Veto, unknown_topics};
@@ -14,7 +15,7 @@ use crate::inject::{Placement, Prepared, Recipe, Tokenizer, load_recipes};
 use crate::knowledge::{Brand, Disclosure, Item, Knowledge, Limits, Loaded, load};
 use crate::lint::{Levels, Linted, lint};
 use crate::mentions::Lexicon;
-use crate::retrieval::{Calibration, Embedder, Index, NameMatcher, SearchSettings, VectorStore};
+use crate::retrieval::{Calibration, Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore};
 
 /// Where a snapshot is built from.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ pub struct ServedBrand {
     pub id: String,
     /// The canonical spelling.
     pub name: String,
-    pub(super) index: Index,
+    pub(super) index: Arc<Index>,
     prepared: HashMap<String, Prepared>,
     /// Every spelling of the brand, the canonical one first.
     names: Vec<String>,
@@ -154,6 +155,8 @@ pub struct Builder {
     settings: SnapshotSettings,
     embedder: Option<Arc<Embedder>>,
     search: SearchSettings,
+    /// The newest index of each brand: what has not changed since is not made again.
+    indexes: Mutex<HashMap<String, Arc<Index>>>,
 }
 
 impl Builder {
@@ -163,7 +166,7 @@ impl Builder {
         embedder: Option<Arc<Embedder>>,
         search: SearchSettings,
     ) -> Builder {
-        Builder { settings, embedder, search }
+        Builder { settings, embedder, search, indexes: Mutex::default() }
     }
 
     /// The folders that snapshots are built from.
@@ -269,13 +272,10 @@ impl Builder {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(ServedBrand, usize), Problem> {
         let folder = || self.settings.knowledge.join(&brand.id);
-        let (index, embedded) =
-            Index::build(brand, now, store, self.embedder.as_deref(), &self.search, progress).map_err(
-                |error| {
-                    Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
-                        .hint("check the embedding model named by retrieval.model")
-                },
-            )?;
+        let (index, embedded) = self.index(brand, now, store, progress).map_err(|error| {
+            Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
+                .hint("check the embedding model named by retrieval.model")
+        })?;
         let mut prepared = HashMap::new();
         let name: Arc<str> = Arc::from(brand.name.as_str());
         for item in valid(brand, now) {
@@ -308,6 +308,21 @@ impl Builder {
             disclosure: brand.disclosure.clone(),
         };
         Ok((served, embedded))
+    }
+
+    fn index(
+        &self,
+        brand: &Brand,
+        now: Timestamp,
+        store: &mut VectorStore,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(Arc<Index>, usize), IndexError> {
+        let earlier = self.indexes.lock().get(&brand.id).cloned();
+        let embedder = self.embedder.as_deref();
+        let (index, embedded) =
+            Index::rebuild(brand, now, store, embedder, &self.search, earlier.as_ref(), progress)?;
+        self.indexes.lock().insert(brand.id.clone(), Arc::clone(&index));
+        Ok((index, embedded))
     }
 
     fn open_store(&self, problems: &mut Vec<Problem>) -> VectorStore {

@@ -178,7 +178,7 @@ impl Kitchen {
         vectors: Option<&Vectors>,
         embedding: Duration,
     ) -> Hits {
-        let indexes: Vec<_> = scope.brands.iter().map(|&brand| &snapshot.brands[brand].index).collect();
+        let indexes: Vec<_> = scope.brands.iter().map(|&brand| &*snapshot.brands[brand].index).collect();
         let settings = match telling.threshold {
             None => Cow::Borrowed(&self.search),
             threshold => Cow::Owned(SearchSettings { threshold, ..self.search.clone() }),

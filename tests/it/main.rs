@@ -39,6 +39,7 @@ mod proxy;
 mod reload;
 mod retrieval;
 mod retrieval_pool;
+mod scale;
 mod statistics;
 mod streams;
 mod support;

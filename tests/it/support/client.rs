@@ -89,6 +89,13 @@ impl Connection {
         }
     }
 
+    /// Reads until the buffer holds `needle`, and leaves it there.
+    pub async fn wait_for(&mut self, needle: &[u8]) {
+        while find(&self.buffer, needle).is_none() {
+            assert!(self.fill().await, "closed before {:?}", String::from_utf8_lossy(needle));
+        }
+    }
+
     /// Whether the peer has closed, after at most `PATIENCE`.
     pub async fn is_closed(&mut self) -> bool {
         while self.fill().await {}
