@@ -33,14 +33,14 @@ pub struct Answer<'a> {
 /// Finds mentions and citations.
 pub fn find(lexicon: &Lexicon, answer: &Answer<'_>) -> Findings {
     let search = Search::new(lexicon, answer);
-    let (taken, _) = search.decide();
+    let (taken, _) = search.decide(false);
     Findings { mentions: search.mentions(&taken), citations: search.citations() }
 }
 
 /// Every place where a name could be meant, in the order of the answer, and what became of it.
 pub fn explain(lexicon: &Lexicon, answer: &Answer<'_>) -> Vec<Considered> {
     let search = Search::new(lexicon, answer);
-    let (taken, rejected) = search.decide();
+    let (taken, rejected) = search.decide(true);
     let mut considered: Vec<Considered> = search
         .mentions(&taken)
         .into_iter()
@@ -92,14 +92,16 @@ impl<'l> Search<'l> {
         Search { lexicon, page, folded, tokens, foreign, urls }
     }
 
-    /// The names that count, in order, and the finds that do not.
-    fn decide(&self) -> (Vec<Candidate>, Vec<Rejected>) {
+    /// The names that count, in order, and the finds that do not; of the latter all, where they are explained.
+    fn decide(&self, explains: bool) -> (Vec<Candidate>, Vec<Rejected>) {
         let (mut holding, mut doubtful, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
         for found in self.lexicon.automaton.find_overlapping_iter(&self.folded.text) {
             let pattern = self.lexicon.patterns[found.pattern().as_usize()];
             match self.judge(pattern, found.range()) {
                 Judged::Holds(candidate) => holding.push(candidate),
                 Judged::Doubtful(candidate, reason) => doubtful.push((candidate, reason)),
+                // There may be one for each letter and name; they are kept for who asks.
+                Judged::Fails(_) if !explains => {}
                 Judged::Fails(reason) => {
                     rejected.extend(pattern.entry().map(|entry| (entry, found.range(), reason)));
                 }

@@ -32,7 +32,7 @@ pub(super) struct Surroundings<'a> {
 /// The polarity of a name.
 pub(super) fn polarity(around: &Surroundings<'_>) -> Polarity {
     // "no, X" does not deny X: the words of a denial stand in front of it without a comma.
-    let before = Before(words_before(around));
+    let before = Before::new(words_before(around));
     let behind = words_behind(around).join(" ");
     if before.ends_with(UNBEATEN, 0) {
         return Polarity::Recommended;
@@ -67,27 +67,39 @@ pub(super) fn is_coordinated(between: &str) -> bool {
 }
 
 /// The words in front of a name, up to a comma.
-struct Before<'a>(Vec<&'a str>);
+struct Before<'a> {
+    words: Vec<&'a str>,
+    /// The same with a space between them.
+    text: String,
+}
 
-impl Before<'_> {
+impl<'a> Before<'a> {
+    fn new(words: Vec<&'a str>) -> Before<'a> {
+        Before { text: words.join(" "), words }
+    }
+
     /// Whether they end with one of the phrases, and at most `gap` words behind it: "instead of the older X".
     fn ends_with(&self, phrases: &[&str], gap: usize) -> bool {
-        (0..=gap.min(self.0.len())).any(|skip| self.without_last(skip, phrases))
+        (0..=gap.min(self.words.len())).any(|skip| self.without_last(skip, phrases))
     }
 
     fn without_last(&self, skip: usize, phrases: &[&str]) -> bool {
-        let left = self.0[..self.0.len() - skip].join(" ");
+        let skipped: usize = self.words.iter().rev().take(skip).map(|word| word.len() + 1).sum();
+        let left = &self.text[..self.text.len().saturating_sub(skipped)];
+        let last = left.as_bytes().last();
         phrases.iter().any(|phrase| {
-            left.strip_suffix(phrase).is_some_and(|rest| rest.is_empty() || rest.ends_with(' '))
+            // The last byte tells most phrases apart, at a fraction of the cost.
+            phrase.as_bytes().last() == last
+                && left.strip_suffix(phrase).is_some_and(|rest| rest.is_empty() || rest.ends_with(' '))
         })
     }
 
     fn is_preferred_over(&self) -> bool {
-        self.ends_with(&["over"], 1) && self.0.iter().any(|word| PREFERRING.contains(word))
+        self.ends_with(&["over"], 1) && self.words.iter().any(|word| PREFERRING.contains(word))
     }
 
     fn is_denied(&self) -> bool {
-        let is_article = self.0.last().is_some_and(|word| BETWEEN.contains(word));
+        let is_article = self.words.last().is_some_and(|word| BETWEEN.contains(word));
         self.without_last(0, NOT) || is_article && self.without_last(1, NOT)
     }
 }
@@ -104,6 +116,9 @@ fn is_denied_behind(behind: &str) -> bool {
 
 /// What follows a phrase that a text begins with.
 fn after<'t>(text: &'t str, phrase: &str) -> Option<&'t str> {
+    if text.as_bytes().first() != phrase.as_bytes().first() {
+        return None;
+    }
     let rest = text.strip_prefix(phrase)?;
     rest.strip_prefix(' ').or_else(|| rest.is_empty().then_some(""))
 }
