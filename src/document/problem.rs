@@ -69,7 +69,10 @@ impl Problem {
     /// The same, at a place.
     #[must_use]
     pub fn at(mut self, place: Place) -> Problem {
-        self.place = Some(place);
+        // Parsers of others may point into the middle of a character.
+        let Place { text, span } = place;
+        let span = text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end.min(text.len()));
+        self.place = Some(Place { text, span });
         self
     }
 

@@ -177,6 +177,16 @@ fn check(suite: &Suite, problems: &mut Vec<Problem>) {
                 format!("the question `{}` is empty", question.id),
                 "write `text`, or `messages`",
             );
+        } else if let Some(message) = question
+            .messages
+            .iter()
+            .find(|message| !["system", "user", "assistant"].contains(&&*message.role))
+        {
+            report(
+                question,
+                format!("the question `{}` has a message of the role `{}`", question.id, message.role),
+                "write system, user or assistant",
+            );
         } else if question.messages.last().is_some_and(|last| last.role != "user") {
             report(
                 question,

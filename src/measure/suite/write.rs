@@ -40,7 +40,7 @@ fn write_question(text: &mut String, question: &Question) -> std::fmt::Result {
     }
     writeln!(text, "    family: {}\n    kind: {}", quoted(&question.family), question.kind)?;
     if let Some(language) = &question.language {
-        writeln!(text, "    language: {language}")?;
+        writeln!(text, "    language: {}", quoted(language))?;
     }
     if !question.tags.is_empty() {
         writeln!(text, "    tags: {}", serde_json::json!(question.tags))?;
