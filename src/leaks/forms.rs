@@ -19,6 +19,20 @@ pub enum Leak {
     Spaced,
 }
 
+impl Leak {
+    /// The name in metrics and receipts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Leak::Plain => "plain",
+            Leak::Base64 => "base64",
+            Leak::Rot13 => "rot13",
+            Leak::Reversed => "reversed",
+            Leak::Leetspeak => "leetspeak",
+            Leak::Spaced => "spaced",
+        }
+    }
+}
+
 /// An answer as it would be without each of the encodings.
 pub(super) fn forms(answer: &str) -> [(Leak, String); 5] {
     [

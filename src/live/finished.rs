@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::spans::Timing;
-use crate::inject::{Decision, Placed};
+use crate::inject::{Decision, Placed, Placement};
 use crate::mentions::Lexicon;
-use crate::snapshot::{Observed, Snapshot};
+use crate::snapshot::{Observed, Planned};
 use crate::tap::Reading;
 use crate::telemetry::TraceContext;
 
@@ -51,6 +51,8 @@ pub struct Spoken {
     pub observed: Option<Observed>,
     /// What each turn got, or would have got.
     pub placed: Arc<[Placed]>,
+    /// Where the items went.
+    pub placement: Placement,
     /// Id of the snapshot that decided.
     pub snapshot: Arc<str>,
     /// Name of its recipe.
@@ -63,16 +65,13 @@ pub struct Spoken {
 
 impl Spoken {
     /// As a snapshot has decided.
-    pub fn new(
-        snapshot: &Snapshot,
-        observed: Option<Observed>,
-        placed: Arc<[Placed]>,
-        disclosure: Option<Arc<str>>,
-    ) -> Spoken {
+    pub fn new(planned: &Planned, disclosure: Option<Arc<str>>) -> Spoken {
+        let snapshot = &planned.snapshot;
         Spoken {
             disclosure,
-            observed,
-            placed,
+            observed: planned.observed.clone(),
+            placed: Arc::clone(&planned.placed),
+            placement: planned.placement,
             snapshot: Arc::clone(&snapshot.id),
             recipe: Arc::from(snapshot.recipe.name.as_str()),
             lexicon: snapshot.lexicon.clone(),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::finished::{Finished, Spoken};
+use crate::inject::{Decision, inserted};
+use crate::leaks::{Leak, Watch};
 use crate::mentions::{Findings, Stream};
 use crate::retrieval::language_of;
 use crate::tap::{Reading, Usage};
@@ -63,6 +65,9 @@ pub struct Receipt {
     /// Tokens of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_tokens: Option<u64>,
+    /// How the answer gives away what only the model was to see; absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leak: Option<String>,
     /// What the answer names; absent where it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mentioned: Option<Mentioned>,
@@ -105,6 +110,7 @@ impl Receipt {
         let best = spoken.and_then(|spoken| Some(&spoken.placed.last()?.items.last()?.tags));
         let brand = items.last().and_then(|item| item.id.split('/').next()).unwrap_or_default().to_owned();
         let is_whole = finished.status == 200 && finished.ending == "complete";
+        let leak = reading.as_ref().and_then(|reading| leak(spoken?, reading, finished.decision));
         let mentioned = reading.filter(|_| is_whole).and_then(|reading| mentioned(spoken?, &reading, &brand));
         let count = |of: fn(&Usage) -> u64| usage.as_ref().map(of);
         Receipt {
@@ -133,6 +139,7 @@ impl Receipt {
             completion_tokens: count(|usage| usage.completion_tokens),
             brand,
             items,
+            leak: leak.map(|leak| leak.as_str().to_owned()),
             mentioned,
         }
     }
@@ -156,6 +163,19 @@ fn items(spoken: &Spoken) -> Vec<ReceiptItem> {
         .iter()
         .flat_map(|placed| placed.items.iter().map(move |item| of(placed.turn, item)))
         .collect()
+}
+
+/// Whether an answer gives away the recipe's own words or the ids of items. Facts are public: to tell them is what they
+/// are for.
+fn leak(spoken: &Spoken, reading: &Reading, decision: Decision) -> Option<Leak> {
+    if !matches!(decision, Decision::Injected { .. }) || reading.texts.is_empty() {
+        return None;
+    }
+    let inserted = Arc::new(inserted(&spoken.placed, spoken.placement));
+    reading.texts.iter().find_map(|text| {
+        let mut watch = Watch::new(Arc::clone(&inserted));
+        watch.push(text.text()).or_else(|| watch.finish())
+    })
 }
 
 /// What the choices of an answer name together; `None`: there is no text to look at.

@@ -185,6 +185,14 @@ impl Keeper {
             exporter.export(spans(&finished, trace));
         }
         let receipt = Receipt::of(finished);
+        if let Some(leak) = &receipt.leak {
+            self.metrics.leaked();
+            tracing::warn!(
+                receipt = receipt.id,
+                form = leak,
+                "an answer gives away what only the model was to see"
+            );
+        }
         if !receipt.arm.is_empty() {
             let mentioned = receipt.mentioned.as_ref().map(|mentioned| mentioned.brand);
             self.metrics.answer_scored(&receipt.arm, receipt.eligible, mentioned);

@@ -34,6 +34,11 @@ impl Stream {
         }
     }
 
+    /// What is kept of the answer.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether the answer was longer than what is kept.
     pub fn is_cut(&self) -> bool {
         self.is_cut

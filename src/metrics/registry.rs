@@ -89,6 +89,7 @@ pub struct Metrics {
     upstream_tokens: Counter,
     spans_lost: Counter,
     breaker_openings: Counter,
+    leaks: Counter,
     upstream_cached_tokens: Counter,
     plan_hits: Counter,
     plan_misses: Counter,
@@ -139,6 +140,7 @@ impl Metrics {
             upstream_tokens: Counter::default(),
             spans_lost: Counter::default(),
             breaker_openings: Counter::default(),
+            leaks: Counter::default(),
             upstream_cached_tokens: Counter::default(),
             plan_hits: Counter::default(),
             plan_misses: Counter::default(),
@@ -184,6 +186,7 @@ impl Metrics {
             "Prompt tokens that the upstream reported as cached",
             &self.upstream_cached_tokens,
         );
+        counter("leaks", "Answers that give away what only the model was to see", &self.leaks);
         counter("breaker_openings", "Times that retrieval was left alone", &self.breaker_openings);
         counter("spans_lost", "Spans that no collector took", &self.spans_lost);
         counter("plan_cache_hits", "Requests whose whole plan was known", &self.plan_hits);
@@ -317,6 +320,11 @@ impl Metrics {
     /// A disclosure was to be put behind an answer.
     pub fn disclosed(&self, result: Disclosing) {
         self.disclosures.get_or_create(&DisclosureLabels { result }).inc();
+    }
+
+    /// An answer gave away what only the model was to see.
+    pub fn leaked(&self) {
+        self.leaks.inc();
     }
 
     /// Spans were not taken by a collector.

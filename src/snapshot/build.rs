@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::count::Counter;
+use super::served::ServedBrand;
 use super::veto::{TopicSettings, Veto, unknown_topics};
 use crate::document::Problem;
 use crate::inject::{Placement, Prepared, Recipe, Tokenizer, load_recipes};
-use crate::knowledge::{Brand, Disclosure, Item, Knowledge, Limits, Loaded, load};
+use crate::knowledge::{Brand, Item, Knowledge, Limits, Loaded, load};
 use crate::lint::{Levels, Linted, lint};
 use crate::mentions::Lexicon;
-use crate::retrieval::{Calibration, Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore};
+use crate::retrieval::{Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore};
 
 /// Where a snapshot is built from.
 #[derive(Debug, Clone)]
@@ -40,78 +41,6 @@ pub struct SnapshotSettings {
     pub lints: Levels,
     /// Topics that nothing is told into.
     pub topics: TopicSettings,
-}
-
-/// One brand, ready to be searched and told.
-pub struct ServedBrand {
-    /// The folder's name.
-    pub id: String,
-    /// The canonical spelling.
-    pub name: String,
-    pub(super) index: Arc<Index>,
-    prepared: HashMap<String, Prepared>,
-    /// Every spelling of the brand, the canonical one first.
-    names: Vec<String>,
-    /// Ids of the pinned items, sorted.
-    pinned: Vec<String>,
-    never: NameMatcher,
-    /// Topics that it is not told into.
-    pub(super) veto: Veto,
-    /// Share of conversations that it wants held out.
-    pub(super) holdout: Option<f64>,
-    /// What answers end with.
-    pub(super) disclosure: Disclosure,
-}
-
-impl ServedBrand {
-    /// Whether no item may be told now.
-    pub fn is_empty(&self) -> bool {
-        self.prepared.is_empty()
-    }
-
-    /// What the gate was calibrated with.
-    pub fn calibration(&self) -> &Calibration {
-        self.index.calibration()
-    }
-
-    /// The threshold of the gate for a question in a language that the model knows.
-    pub fn threshold(&self, settings: &SearchSettings) -> f32 {
-        self.index.threshold(settings)
-    }
-
-    /// Tokens of an item as the serving recipe tells it; `None` where it may not be told now.
-    pub fn tokens(&self, id: &str) -> Option<u32> {
-        self.prepared.get(id).map(|prepared| prepared.tokens)
-    }
-
-    /// Number of items that may be told now.
-    pub fn len(&self) -> usize {
-        self.prepared.len()
-    }
-
-    pub(super) fn vetoes(&self, query: &str) -> bool {
-        self.never.is_in(query)
-    }
-
-    pub(super) fn prepared(&self, id: &str) -> Option<&Prepared> {
-        self.prepared.get(id)
-    }
-
-    /// Every item that may be told now, sorted by id.
-    pub(super) fn items(&self) -> Vec<&Arc<Item>> {
-        let mut items: Vec<&Arc<Item>> = self.prepared.values().map(|prepared| &prepared.item).collect();
-        items.sort_by(|a, b| a.id.cmp(&b.id));
-        items
-    }
-
-    /// Every spelling of the brand.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
-    }
-
-    pub(super) fn pinned(&self) -> impl Iterator<Item = &Prepared> {
-        self.pinned.iter().filter_map(|id| self.prepared.get(id))
-    }
 }
 
 /// What building took.

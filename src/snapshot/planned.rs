@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::assignment::Assignment;
 use super::build::Snapshot;
 use crate::chat::Turn;
-use crate::inject::{Decision, Placed, SkipReason};
+use crate::inject::{Decision, Placed, Placement, SkipReason};
 use crate::retrieval::language_of;
 
 /// A planned request.
@@ -26,6 +26,8 @@ pub struct Planned {
     pub observed: Option<Observed>,
     /// What the answer is to end with.
     pub disclosure: Option<Arc<str>>,
+    /// Where the items went.
+    pub placement: Placement,
     /// Time for the turns that were not known; `None` where all were.
     pub retrieve: Option<Duration>,
     /// The model that the request names.
@@ -58,6 +60,7 @@ pub(super) struct Chosen {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) observed: Option<Observed>,
+    pub(super) placement: Option<Placement>,
     pub(super) retrieve: Option<Duration>,
     pub(super) model: Option<String>,
 }

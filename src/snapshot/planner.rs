@@ -13,10 +13,11 @@ use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
 use super::assignment::{ConversationKey, Experiment};
 use super::breaker::{Breaker, BreakerSettings, Change};
-use super::build::{ServedBrand, Snapshot};
+use super::build::Snapshot;
 use super::planned::{Chosen, Observed, Planned, Seen, disclosure};
 use super::reading::{ReadTurns, read_turns};
 use super::scope::{BrandChoice, Scope};
+use super::served::ServedBrand;
 use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
 use crate::chat::{Content, Dialect, Turn};
@@ -137,9 +138,10 @@ impl Planner {
         let mut seen = Seen::default();
         let chosen = self.try_plan(&snapshot, &request, &mut seen).await.unwrap_or_else(Chosen::nothing);
         let Chosen { decision, body, placed, disclosure } = chosen;
-        let Seen { observed, retrieve, model } = seen;
+        let Seen { observed, placement, retrieve, model } = seen;
+        let placement = placement.unwrap_or(snapshot.recipe.placement);
         let body = body.unwrap_or(request.body);
-        Planned { decision, body, placed, snapshot, observed, disclosure, retrieve, model }
+        Planned { decision, body, placed, snapshot, observed, disclosure, placement, retrieve, model }
     }
 
     /// Whether the snapshot that serves now can treat requests so.
@@ -170,6 +172,7 @@ impl Planner {
             request.treatment.or(assigned.map(|assigned| &assigned.treatment)).unwrap_or(&Treatment::Served);
         // What cannot be had is refused before; a reload in between may still take a recipe away.
         let telling = snapshot.telling(treatment).ok().flatten().ok_or(SkipReason::Passthrough)?;
+        seen.placement = Some(telling.recipe.placement);
         let keys = self.keys(snapshot, &scope, &request.body, treatment, turns);
         let (first, plan) = self.recall(snapshot, &keys);
         self.metrics.plan_known(first == turns.len());

@@ -343,6 +343,29 @@ fn answers_that_cannot_be_read_are_missing_and_never_silent() {
 }
 
 #[test]
+fn an_answer_that_gives_away_what_only_the_model_was_to_see_is_told() {
+    run(async {
+        for (text, leak) in [
+            (NAMING, None),
+            ("My notes are acme/products#lightest-anvil-to-carry and others.", Some("plain")),
+            // The same id in Base64.
+            ("YWNtZS9wcm9kdWN0cyNsaWdodGVzdC1hbnZpbC10by1jYXJyeQ==", Some("base64")),
+        ] {
+            let upstream =
+                Upstream::answering(&format!("{{\"choices\":[{{\"message\":{{\"content\":\"{text}\"}}}}]}}"))
+                    .await;
+            let proxy = Proxy::of(site(), &upstream.url(), &[("live.store", STORE)]).await;
+            assert_eq!(decision(&proxy, 1, &[QUESTION]).await, "injected");
+            let metrics = std::sync::Arc::clone(&proxy.metrics);
+            let receipts = receipts(&stored(proxy).await);
+            assert_eq!(receipts[0].leak.as_deref(), leak, "{text}");
+            let counted = metrics.render().unwrap().contains("foreword_leaks_total 1");
+            assert_eq!(counted, leak.is_some());
+        }
+    });
+}
+
+#[test]
 fn a_store_that_cannot_be_used_costs_no_request_and_is_told() {
     run(async {
         let upstream = believer().await;

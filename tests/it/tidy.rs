@@ -34,6 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "retrieval",
             "inject",
             "mentions",
+            "leaks",
             "snapshot",
             "statistics",
             "tap",

@@ -159,10 +159,8 @@ impl Preparation {
                     retrieve: *retrieve,
                     model: model.clone(),
                 });
-                let disclosure = planned.disclosure.filter(|_| !is_for_programs(&planned.body));
-                exchange.spoken.get_or_init(|| {
-                    Spoken::new(&planned.snapshot, planned.observed, planned.placed, disclosure)
-                });
+                let disclosure = planned.disclosure.clone().filter(|_| !is_for_programs(&planned.body));
+                exchange.spoken.get_or_init(|| Spoken::new(&planned, disclosure));
                 // Its length has changed; the client states the new one.
                 parts.headers.remove(CONTENT_LENGTH);
                 RequestBody::whole(planned.body, trailers)
