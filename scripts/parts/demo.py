@@ -164,6 +164,7 @@ def experiment() -> dict[str, str]:
         "FOREWORD_LIVE__STORE": str(STORE),
         # The model takes the processor that retrieval would need.
         "FOREWORD_RETRIEVAL__DEADLINE": "2s",
+        "FOREWORD_ADMIN__CONSOLE": "true",
     }
 
 
@@ -176,11 +177,14 @@ def live_lift(binary: Path, proxied: Endpoint) -> list[str]:
     return [] if is_proven else [f"the lift was not proven within {TRAFFIC_MINUTES} minutes"]
 
 
-def keep_serving(children: processes.Children, server: foreword_server.ForewordServer, direct: Endpoint) -> None:
+def keep_serving(
+    children: processes.Children, server: foreword_server.ForewordServer, direct: Endpoint, is_experiment: bool
+) -> None:
     """Says how to use what is running, shows foreword's log, and waits for Ctrl-C."""
     address, model = server.base_url, direct.model
     key = "your own key" if direct.key else "any key will do"
     authorization = "-H \"authorization: Bearer $OPENAI_API_KEY\" " if direct.key else ""
+    console = f"The console is at {server.admin_url}/console/" if is_experiment else ""
     body = json.dumps({"model": model, "stream": True, "messages": [{"role": "user", "content": QUESTIONS[0]}]})
     print(
         f"""
@@ -197,6 +201,7 @@ or ask from another terminal:
 
 The model without foreword is at {direct.base_url}
 Health and metrics are at {server.admin_url}/healthz and {server.admin_url}/metrics
+{console}
 Edit a file in knowledge/ and ask again: it is taken in while foreword runs.
 
 foreword's log follows; Ctrl-C ends everything.
@@ -225,7 +230,7 @@ def main(arguments: list[str]) -> int:
 
     with processes.Children() as children:
         direct = start_model(children)
-        server = foreword_server.start(children, binary, direct.base_url, experiment() if options.traffic else {})
+        server = foreword_server.start(children, binary, direct.base_url)
         proxied = Endpoint(server.base_url, direct.model, direct.key)
         print(f"{direct.model} at {direct.base_url}, foreword in front of it at {server.base_url}")
         comparisons = compare(questions, direct, proxied, tokens, page)
@@ -236,9 +241,11 @@ def main(arguments: list[str]) -> int:
         print(f"  off topic          \"{OFF_TOPIC}\": {decision_of(off_topic)}")
         print(f"  {time.monotonic() - started:.0f} seconds in all", flush=True)
         if options.traffic:
-            problems.extend(live_lift(binary, proxied))
+            # A proxy of its own: the questions above were to be answered with foreword, whatever their arm.
+            server = foreword_server.start(children, binary, direct.base_url, experiment())
+            problems.extend(live_lift(binary, Endpoint(server.base_url, direct.model, direct.key)))
         if options.serve:
-            keep_serving(children, server, direct)
+            keep_serving(children, server, direct, options.traffic)
     if options.short:
         problems.extend(verdict(tally, off_topic))
     for problem in problems:
