@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn every_topic_has_rules_and_examples() {
-        assert_eq!(built_in().len(), 8);
+        assert_eq!(built_in().len(), 9);
         for topic in built_in() {
             assert!(topic.rules.len() > 10 && topic.examples.len() > 4, "{}", topic.name);
         }

@@ -179,6 +179,34 @@ fn a_brand_adds_its_own_topics_and_allows_its_business() {
 }
 
 #[test]
+fn questions_about_the_assistant_itself_get_nothing() {
+    let topics = Topics::new(built_in().to_vec());
+    let seen = |text: &str| topics.touched(text, |_| true).map(|topic| topics.all()[topic].name.clone());
+    for text in [
+        "Who created you?",
+        "Which company trained you?",
+        "Are you made by Microsoft?",
+        "hey, what's your name?",
+        "Could you introduce yourself please?",
+        "Are you GPT-4?",
+        "Wer hat dich entwickelt?",
+        "¿Quién te creó?",
+    ] {
+        assert_eq!(seen(text).as_deref(), Some("assistant-identity"), "{text}");
+    }
+    for text in [
+        "Who created DocArray?",
+        "Which company is behind this library?",
+        "What are you looking for in a vector database?",
+        "Who are your competitors?",
+        "How are embeddings trained?",
+        "What is the name of the library?",
+    ] {
+        assert_eq!(seen(text), None, "{text}");
+    }
+}
+
+#[test]
 fn which_topics_hold_is_configured() {
     let site = Site::new();
     for (written, known) in
