@@ -24,6 +24,7 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
     problems(&found, Severity::Warning);
     let Some(mut settings) = settings else { return Exit::BadInput };
     settings.watch = WatchMode::Off;
+    settings.snapshot.lexical_first = usize::MAX;
     let body = match request_body(explain) {
         Ok(body) => body,
         Err(error) => {

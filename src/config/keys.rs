@@ -67,6 +67,7 @@ pub const KEYS: &[&str] = &[
     "retrieval.model_languages",
     "retrieval.lexical_weight",
     "retrieval.query_cache",
+    "retrieval.lexical_first",
     "injection.recipe",
     "injection.conversation_tokens",
     "injection.tokenizer",

@@ -106,6 +106,11 @@ fn valid(brand: &Brand, now: Timestamp) -> impl Iterator<Item = &Arc<Item>> {
     brand.items.iter().filter(move |item| item.validity.contains(now))
 }
 
+/// The texts of a brand's valid items that have no vector yet. Those that have one stay in the store.
+pub fn texts_without_vector(brand: &Brand, now: Timestamp, store: &mut VectorStore) -> Vec<String> {
+    valid(brand, now).flat_map(|item| texts(item)).filter(|text| !store.keep(text)).collect()
+}
+
 /// Letters from which an item's language is believed to be what it seems to be.
 const TELLING_LETTERS: usize = 60;
 
@@ -232,6 +237,11 @@ impl Index {
         self.calibration.threshold(false, self.dense.is_some(), settings)
     }
 
+    /// Whether its items are compared by meaning too.
+    pub fn has_vectors(&self) -> bool {
+        self.dense.is_some()
+    }
+
     /// Vectors over all items.
     pub(super) fn vectors(&self) -> usize {
         self.dense.as_ref().map_or(0, Dense::len)
@@ -298,13 +308,13 @@ fn item_vectors(
     let mut computed = false;
     let mut vector = |text: &str| {
         if let Some(vector) = store.vector(text) {
-            return Ok(Vector::of(&vector));
+            return Ok(vector);
         }
         computed = true;
         let vector =
             embedder.compute(text).map_err(|source| IndexError::Embed { item: item.id.clone(), source })?;
-        store.put_vector(text, Arc::clone(&vector));
-        Ok(Vector::of(&vector))
+        store.put_vector(text, vector.clone());
+        Ok(vector)
     };
     let vectors = texts(item).iter().map(|text| vector(text)).collect::<Result<Vec<_>, IndexError>>()?;
     Ok((vectors.into(), computed))

@@ -75,37 +75,25 @@ const DUPLICATE: f32 = 0.97;
 #[derive(Debug, Clone)]
 pub struct Vectors {
     /// Of its own text.
-    pub(super) own: Arc<[f32]>,
+    pub(super) own: Vector,
     /// Of that text blended with what the user said before.
-    pub(super) blended: Option<Arc<[f32]>>,
-}
-
-impl Vectors {
-    /// The vector of the turn's own text, of length 1.
-    pub fn own(&self) -> &[f32] {
-        &self.own
-    }
+    pub(super) blended: Option<Vector>,
 }
 
 impl Vectors {
     /// Of a question that stands alone.
-    pub fn alone(own: Arc<[f32]>) -> Vectors {
+    pub fn alone(own: Vector) -> Vectors {
         Vectors { own, blended: None }
     }
-}
 
-/// The vectors of a query as they are compared with those of items.
-struct Compared {
-    own: Vector,
-    /// What the order is by.
-    ranking: Vector,
-}
+    /// The vector of the turn's own text.
+    pub fn own(&self) -> &Vector {
+        &self.own
+    }
 
-impl Compared {
-    fn new(vectors: &Vectors) -> Compared {
-        let own = Vector::of(&vectors.own);
-        let ranking = vectors.blended.as_deref().map_or_else(|| own.clone(), Vector::of);
-        Compared { own, ranking }
+    /// The one that the order is by.
+    fn ranking(&self) -> &Vector {
+        self.blended.as_ref().unwrap_or(&self.own)
     }
 }
 
@@ -187,7 +175,7 @@ pub(super) fn best_score(
 struct Look<'a> {
     index: &'a Index,
     query: &'a Query,
-    vectors: Option<(&'a Dense, Compared)>,
+    vectors: Option<(&'a Dense, &'a Vectors)>,
     words: QueryWords,
     settings: &'a SearchSettings,
     /// The question's language, where the brand has items in it.
@@ -210,10 +198,10 @@ impl<'a> Look<'a> {
     fn new(
         index: &'a Index,
         query: &'a Query,
-        vectors: Option<&Vectors>,
+        vectors: Option<&'a Vectors>,
         settings: &'a SearchSettings,
     ) -> Look<'a> {
-        let vectors = index.dense.as_ref().zip(vectors.map(Compared::new));
+        let vectors = index.dense.as_ref().zip(vectors);
         let vectors = vectors.filter(|(dense, vectors)| dense.fits(&vectors.own));
         let language = index.language(detect(&query.text));
         let knows = |language: &str| settings.model_languages.iter().any(|known| known == language);
@@ -256,8 +244,8 @@ impl<'a> Look<'a> {
 
     fn found(&self) -> Vec<Found> {
         let depth = self.settings.depth;
-        let near = match &self.vectors {
-            Some((dense, vectors)) => dense.nearest(&vectors.ranking, depth),
+        let near = match self.vectors {
+            Some((dense, vectors)) => dense.nearest(vectors.ranking(), depth),
             None => Vec::new(),
         };
         let topic = self.index.subjects.topic(self.query);
@@ -277,10 +265,10 @@ impl<'a> Look<'a> {
             .into_iter()
             .zip(own.into_iter().zip(all))
             .map(|(item, (own, all))| {
-                let like = |to: fn(&Compared) -> &Vector| {
-                    self.vectors.as_ref().map(|(dense, vectors)| dense.cosine(item, to(vectors)))
+                let like = |to: fn(&Vectors) -> &Vector| {
+                    self.vectors.map(|(dense, vectors)| dense.cosine(item, to(vectors)))
                 };
-                let (cosine, likeness) = (like(|vectors| &vectors.own), like(|vectors| &vectors.ranking));
+                let (cosine, likeness) = (like(Vectors::own), like(Vectors::ranking));
                 let freshness = topic.freshness;
                 let topic = self.index.subjects.of(&topic, item);
                 let language = self.language_factor(item);

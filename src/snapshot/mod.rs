@@ -5,6 +5,7 @@ mod assignment;
 mod breaker;
 mod build;
 mod count;
+mod embedding;
 mod explain;
 mod explain_json;
 mod memory;
