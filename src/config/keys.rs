@@ -31,6 +31,7 @@ pub const KEYS: &[&str] = &[
     "knowledge.prompts",
     "knowledge.default_brands",
     "knowledge.brand_header",
+    "knowledge.filter_headers",
     "knowledge.watch",
     "knowledge.cache",
     "knowledge.max_file_bytes",

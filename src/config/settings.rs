@@ -153,6 +153,7 @@ fn resolve(reader: &mut Reader) -> Settings {
             keys,
             route: RouteSettings {
                 brand_header: reader.flag("knowledge.brand_header", false),
+                filter_headers: reader.flag("knowledge.filter_headers", false),
                 allowed_paths: allowed_paths(reader, operator_key),
                 paths: paths(reader),
                 experiment_token: token(reader, "measure.token_env"),

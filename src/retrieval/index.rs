@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::admitted::{Admitted, Groups};
 use super::calibration::{Calibration, cohort, cohort_vectors};
 use super::dense::Dense;
 use super::embedder::{EmbedError, Embedder};
@@ -17,7 +18,7 @@ use super::search::SearchSettings;
 use super::store::VectorStore;
 use super::subjects::Subjects;
 use super::vector::Vector;
-use crate::knowledge::{Brand, Item};
+use crate::knowledge::{Brand, Filter, Item};
 
 /// Why a brand cannot be indexed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,7 @@ pub struct Index {
     pub(super) dense: Option<Dense>,
     pub(super) names: NameMatcher,
     pub(super) subjects: Subjects,
+    groups: Groups,
     /// The primary subtag of each item's language.
     pub(super) languages: Vec<String>,
     pub(super) calibration: Calibration,
@@ -203,6 +205,7 @@ impl Index {
             names: NameMatcher::new(names_of.iter().map(String::as_str)),
             names_of,
             subjects: Subjects::new(&items),
+            groups: Groups::new(&items),
             items,
             dense,
             languages,
@@ -255,6 +258,16 @@ impl Index {
     /// Whether some items are in a language that is none of `known`; with none known, all are.
     pub(super) fn has_foreign_items(&self, known: &[String]) -> bool {
         !known.is_empty() && self.languages.iter().any(|language| !known.contains(language))
+    }
+
+    /// The items that a filter admits; `None`: all.
+    pub(super) fn admitted(&self, filter: &Filter) -> Option<Admitted> {
+        self.groups.admitted(filter, &self.items, &self.languages)
+    }
+
+    /// Whether a filter admits an item.
+    pub fn admits(&self, filter: &Filter, item: &Item) -> bool {
+        self.place(&item.id).is_some_and(|place| filter.admits(item, &self.languages[place]))
     }
 
     /// The place of an item among the items, which are sorted by id.

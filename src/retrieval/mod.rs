@@ -1,5 +1,6 @@
 //! A query becomes ranked hits and the gate's verdict.
 
+mod admitted;
 mod calibration;
 mod dense;
 mod embedder;
@@ -32,6 +33,6 @@ pub use model::{EmbedderSettings, ModelSource, OpenError};
 pub use names::NameMatcher;
 pub use pool::{Full, Pool};
 pub use query::{MAX_QUERY_BYTES, Query, Said, Speaker};
-pub use search::{Candidate, Hits, SearchSettings, Vectors, search};
+pub use search::{Candidate, Hits, SearchSettings, Vectors, search, search_among};
 pub use store::{Identity, VectorStore};
 pub use vector::Vector;

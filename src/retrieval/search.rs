@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::admitted::Admitted;
 use super::dense::Dense;
 use super::gate::{Gate, decide};
 use super::index::Index;
 use super::language::detect;
 use super::lexical::{QueryWords, Shares};
 use super::query::Query;
+use super::subjects::MAX_ITEMS;
 use super::vector::Vector;
-use crate::knowledge::Item;
+use crate::knowledge::{Filter, Item};
 
 /// Weights and thresholds.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,8 +145,26 @@ pub fn search(
     vectors: Option<&Vectors>,
     settings: &SearchSettings,
 ) -> Hits {
-    let mut candidates: Vec<Candidate> =
-        indexes.iter().flat_map(|index| Look::new(index, query, vectors, settings).candidates()).collect();
+    search_among(indexes, query, vectors, settings, &Filter::default())
+}
+
+/// As [`search`], among the items that a filter admits: the others are as if they were not there, but for what
+/// the rarity of words and the gate's thresholds are computed from.
+pub fn search_among(
+    indexes: &[&Index],
+    query: &Query,
+    vectors: Option<&Vectors>,
+    settings: &SearchSettings,
+    filter: &Filter,
+) -> Hits {
+    let mut candidates: Vec<Candidate> = indexes
+        .iter()
+        .flat_map(|index| {
+            let mut look = Look::new(index, query, vectors, settings);
+            look.among = index.admitted(filter);
+            look.candidates()
+        })
+        .collect();
     candidates.sort_by(|a, b| b.fused.total_cmp(&a.fused).then_with(|| a.item.id.cmp(&b.item.id)));
     let best = candidates.iter().map(|candidate| candidate.score).fold(0.0, f32::max);
     for candidate in &mut candidates {
@@ -182,6 +202,8 @@ struct Look<'a> {
     language: Option<&'static str>,
     /// Whether the model does not know it.
     foreign: bool,
+    /// The items that are looked for; `None`: all.
+    among: Option<Admitted>,
 }
 
 struct Found {
@@ -212,6 +234,7 @@ impl<'a> Look<'a> {
             words: index.lexical.analyse(query),
             settings,
             language,
+            among: None,
             foreign: !settings.model_languages.is_empty()
                 && language.is_some_and(|language| !knows(language)),
         }
@@ -245,13 +268,14 @@ impl<'a> Look<'a> {
     fn found(&self) -> Vec<Found> {
         let depth = self.settings.depth;
         let near = match self.vectors {
-            Some((dense, vectors)) => dense.nearest(vectors.ranking(), depth),
+            Some((dense, vectors)) => dense.nearest(vectors.ranking(), depth, self.among.as_ref()),
             None => Vec::new(),
         };
         let topic = self.index.subjects.topic(self.query);
         let mut items: BTreeSet<usize> = near.into_iter().collect();
-        items.extend(self.index.lexical.search(&self.words, depth));
-        items.extend(self.index.subjects.items(&topic));
+        items.extend(self.index.lexical.search(&self.words, depth, self.among.as_ref()));
+        let holds = |item: &usize| self.among.as_ref().is_none_or(|among| among.holds(*item));
+        items.extend(self.index.subjects.items(&topic).filter(holds).take(MAX_ITEMS));
         let lexical = &self.index.lexical;
         let own = evened(items.iter().map(|&item| lexical.own(&self.words, item)).collect());
         let all = evened(items.iter().map(|&item| lexical.all(&self.words, item)).collect());

@@ -364,7 +364,11 @@ impl Builder {
             );
             for item in valid(brand, now) {
                 part(
-                    format!("{:?}", (&item.id, &item.body, &item.tags, &item.source, item.pinned)).as_bytes(),
+                    format!(
+                        "{:?}",
+                        (&item.id, &item.body, &item.tags, &item.audience, &item.source, item.pinned)
+                    )
+                    .as_bytes(),
                 );
             }
         }

@@ -26,7 +26,7 @@ pub use explain::{ExplainedTurn, Explanation, TellingLimits};
 pub use planned::{Observed, Planned};
 pub use planner::{Planner, PlannerSettings, Request};
 pub use reload::{LastReload, Reloader, WatchMode, watch};
-pub use scope::{BrandChoice, Scope};
+pub use scope::{BrandChoice, Choice, Scope};
 pub use served::ServedBrand;
 pub use treatment::{Treatment, TreatmentError, Variation};
 pub use veto::TopicSettings;

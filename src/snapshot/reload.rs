@@ -160,7 +160,9 @@ impl Reloader {
         }
         let mut told = Instant::now();
         let done = self.builder.embed_waiting(&snapshot, &mut |done, all| {
-            self.metrics.gauges.texts_waiting.set(i64::try_from(all - done).unwrap_or(i64::MAX));
+            // The last one waits until a snapshot with all of them serves.
+            let waiting = (all - done).max(1);
+            self.metrics.gauges.texts_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
             if told.elapsed() >= BETWEEN_PROGRESS || done == all {
                 told = Instant::now();
                 tracing::info!(done, all, "embedding; until it is done, words alone are compared");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foreword::app;
 use foreword::chat::{Dialect, quote_string};
 use foreword::retrieval::{Index, Query, SearchSettings, Vector, Vectors, Verdict, search};
-use foreword::snapshot::{BrandChoice, Treatment};
+use foreword::snapshot::{Choice, Treatment};
 
 use crate::support::proxy::Site;
 use crate::support::retrieval::{
@@ -241,7 +241,7 @@ fn t10_a_thousand_questions_are_answered_from_the_index_that_was_opened_once() {
         let body = format!("{{\"messages\":[{{\"role\":\"user\",\"content\":{}}}]}}", quote_string(text));
         let explained = core
             .planner
-            .explain(body.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
+            .explain(body.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)
             .unwrap();
         explained.turns[0].hits.as_ref().map(ranking)
     };

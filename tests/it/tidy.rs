@@ -43,7 +43,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("measure", &["document", "knowledge", "leaks", "mentions", "statistics", "upstream"]),
     ("server", &["metrics"]),
-    ("proxy", &["chat", "inject", "snapshot", "tap", "live", "telemetry", "keys", "upstream", "metrics"]),
+    (
+        "proxy",
+        &[
+            "chat",
+            "knowledge",
+            "inject",
+            "snapshot",
+            "tap",
+            "live",
+            "telemetry",
+            "keys",
+            "upstream",
+            "metrics",
+        ],
+    ),
     (
         "config",
         &[
