@@ -69,6 +69,10 @@ PLAIN = {
     "garbage": attack_http1.garbage,
 }
 OVER_TLS = {"TLS garbage": attack_http1.tls_garbage}
+# Against a foreword that may open 300 descriptors: nobody can be served meanwhile, but everybody afterwards.
+STARVED = {"no descriptors left": attack_http1.silent_connections}
+FEW_DESCRIPTORS = 300
+ATTACKS = {**PLAIN, **OVER_TLS, **STARVED}
 
 
 # What follows runs in processes of their own.
@@ -79,7 +83,7 @@ def quiet():
 
 
 def attack(name: str, port: int, seconds: float) -> Done:
-    return asyncio.run({**PLAIN, **OVER_TLS}[name](port, seconds))
+    return asyncio.run(ATTACKS[name](port, seconds))
 
 
 def honest(port: int, seconds: float, certificate: str | None) -> Outcome:
@@ -156,6 +160,19 @@ class Siege:
         told = done.must or "everybody else served"
         self.findings.add(name, f"{figure}; {honest_figure}", f"missed: {', '.join(missed)}" if missed else told, not missed)
 
+    def starve(self, name: str, target: Target) -> None:
+        with Watch(target.pid) as watch:
+            done: Done = self.clients.submit(attack, name, target.port, self.seconds).result()
+        outcome: Outcome = self.clients.submit(honest, target.port, 5, None).result()
+        left = descriptors_again(target.pid, target.descriptors, GIVE_BACK_SECONDS)
+        slowest = max(outcome.admitted, default=float("inf"))
+        figure = (
+            f"{done.figure()}; descriptors {target.descriptors} → {watch.descriptors_peak} of {FEW_DESCRIPTORS} → {left}; honest client afterwards: "
+            f"{len(outcome.admitted)} answers, {outcome.lost.total()} lost, the slowest after {slowest / 1000:.1f} s"
+        )
+        held = target.server.child.running and not outcome.lost and slowest <= 5_000 and left <= target.descriptors
+        self.findings.add(name, figure, "served within 5 s of its end", held)
+
     def has_smuggled(self) -> bool:
         with urllib.request.urlopen(f"{self.upstream}/control/seen", timeout=10) as answer:
             targets = dict(json.load(answer)["targets"])
@@ -167,10 +184,16 @@ OPEN_TARGETS = {"/v1/chat/completions", "/v1/embeddings", "/v1/models", "/contro
 assert SMUGGLED not in OPEN_TARGETS
 
 
+def allow_descriptors(count: int | None) -> None:
+    """So many for whoever is started from now on; `None`: as many as may be."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count or most, most))
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/attacks", description="Attacks foreword beside an honest client.")
     parser.add_argument("--seconds", type=float, default=8, help="for each attack (default: 8)")
-    parser.add_argument("--only", nargs="+", choices=[*PLAIN, *OVER_TLS], metavar="NAME", help="only these (see --list)")
+    parser.add_argument("--only", nargs="+", choices=list(ATTACKS), metavar="NAME", help="only these (see --list)")
     parser.add_argument("--list", action="store_true", help="name the attacks, and end")
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     return parser.parse_args()
@@ -179,13 +202,11 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     options = parse()
     if options.list:
-        for name, function in {**PLAIN, **OVER_TLS}.items():
+        for name, function in ATTACKS.items():
             print(f"{name}: {inspect.getdoc(function) or 'see its name'}")
         return 0
     stop_on_signals()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    wanted = options.only or [*PLAIN, *OVER_TLS]
+    allow_descriptors(None)
     try:
         with (
             tempfile.TemporaryDirectory(prefix="foreword-attacks-") as folder,
@@ -195,13 +216,15 @@ def main() -> int:
             findings = Findings(options.json)
             upstream = start_upstream(children)
             siege = Siege(clients, upstream, options.seconds, findings)
-            targets = {}
-            for name in wanted:
-                certificate = certificate_in(Path(folder)) if name in OVER_TLS else None
-                kind = "tls" if certificate else "plain"
+            targets: dict[str, Target] = {}
+            for name in options.only or ATTACKS:
+                kind = next(key for key, names in (("plain", PLAIN), ("tls", OVER_TLS), ("few", STARVED)) if name in names)
                 if kind not in targets:
+                    certificate = certificate_in(Path(folder)) if kind == "tls" else None
+                    allow_descriptors(FEW_DESCRIPTORS if kind == "few" else None)
                     targets[kind] = Target(children, upstream, certificate)
-                siege.attack(name, targets[kind])
+                    allow_descriptors(None)
+                (siege.starve if kind == "few" else siege.attack)(name, targets[kind])
             return findings.finish()
     except (ProcessError, Stopped, OSError, subprocess.CalledProcessError) as error:
         return fail("scripts/attacks", error)
