@@ -34,3 +34,4 @@ pub use pool::{Full, Pool};
 pub use query::{MAX_QUERY_BYTES, Query, Said, Speaker};
 pub use search::{Candidate, Hits, SearchSettings, Vectors, search};
 pub use store::{Identity, VectorStore};
+pub use words::TopicWords;
