@@ -26,6 +26,37 @@ async fn believer() -> Upstream {
     .await
 }
 
+/// Sixty conversations, each about both topics in their languages.
+async fn ask_both_questions(proxy: &Proxy) {
+    for conversation in 0..60 {
+        let name = format!("x-foreword-conversation: c{conversation}\r\n");
+        for question in
+            ["Which anvil is the lightest to carry for me?", "Wie lange gilt die Garantie für den Amboss?"]
+        {
+            let body = format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"{question}\"}}]}}");
+            let answer = exchange(proxy.address, &post_with("/v1/chat/completions", &name, body)).await;
+            assert!(["injected", "holdout"].contains(&&*answer.decision()), "{}", answer.decision());
+        }
+    }
+}
+
+fn the_report_is_printed(folder: &Path) {
+    let shown = Command::new(env!("CARGO_BIN_EXE_foreword"))
+        .current_dir(folder)
+        .env("FOREWORD_PRICES__PROMPT", "2")
+        .env("FOREWORD_PRICES__COMPLETION", "5")
+        .args(["report", "--store", STORE])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    // 120,000 tokens of prompts at 2 for a million, and 1,200 of answers at 5.
+    for said in
+        ["by topic", "by language", "of all prompts 0.24 USD, of all answers 0.0060 USD", "one answer more"]
+    {
+        assert!(text.contains(said), "`{said}` is not in\n{text}");
+    }
+}
+
 #[test]
 fn rates_are_told_by_topic_and_language_and_what_it_cost() {
     run(async {
@@ -48,17 +79,7 @@ fn rates_are_told_by_topic_and_language_and_what_it_cost() {
             ("prices.currency", "EUR"),
         ];
         let proxy = Proxy::of(site, &upstream.url(), &config).await;
-        for conversation in 0..60 {
-            let name = format!("x-foreword-conversation: c{conversation}\r\n");
-            for question in [
-                "Which anvil is the lightest to carry for me?",
-                "Wie lange gilt die Garantie für den Amboss?",
-            ] {
-                let body = format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"{question}\"}}]}}");
-                let answer = exchange(proxy.address, &post_with("/v1/chat/completions", &name, body)).await;
-                assert!(["injected", "holdout"].contains(&&*answer.decision()), "{}", answer.decision());
-            }
-        }
+        ask_both_questions(&proxy).await;
         let folder = proxy.site.path("");
         let (admin, recorded) =
             (proxy.admin, || Store::read(&folder.join(STORE)).and_then(|store| store.totals(0)));
@@ -79,24 +100,7 @@ fn rates_are_told_by_topic_and_language_and_what_it_cost() {
         }
         proxy.stop().await.unwrap();
 
-        let shown = Command::new(env!("CARGO_BIN_EXE_foreword"))
-            .current_dir(&folder)
-            .env("FOREWORD_PRICES__PROMPT", "2")
-            .env("FOREWORD_PRICES__COMPLETION", "5")
-            .args(["report", "--store", STORE])
-            .output()
-            .unwrap();
-        let text = String::from_utf8(shown.stdout).unwrap();
-        // 120,000 tokens of prompts at 2 for a million, and 1,200 of answers at 5.
-        for said in [
-            "by topic",
-            "by language",
-            "of all prompts 0.24 USD, of all answers 0.0060 USD",
-            "one answer more",
-        ] {
-            assert!(text.contains(said), "`{said}` is not in\n{text}");
-        }
-
+        the_report_is_printed(&folder);
         let store = Store::read(&folder.join(STORE)).unwrap();
         let report = of(&store, jiff::Timestamp::now().as_millisecond());
         assert_eq!(report.cost, None, "without prices nothing is said of them");
