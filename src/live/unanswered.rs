@@ -80,7 +80,9 @@ fn words(questions: &[Question]) -> Vec<BTreeMap<String, String>> {
         let tag = Some(question.language.as_str()).filter(|tag| !tag.is_empty());
         let analyzer = of_language.entry(&question.language).or_insert_with(|| TopicWords::of(tag));
         let plain = without_marks(&question.text);
-        found.push(analyzer.in_text(&plain).into_iter().collect());
+        // A letter alone is what is left of markup or of a word's ending.
+        let told = analyzer.in_text(&plain).into_iter().filter(|(stem, _)| stem.len() > 1);
+        found.push(told.collect());
     }
     found
 }

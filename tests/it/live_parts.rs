@@ -90,12 +90,9 @@ fn rates_are_told_by_topic_and_language_and_what_it_cost() {
             assert!(page.contains(said), "`{said}` is not in\n{page}");
         }
         let page = exchange(admin, &get("/console/?days=1")).await.text();
-        for said in [
-            "what was added costs",
-            "EUR for 1,000 requests that got something",
-            "0.18 EUR",
-            "one answer more",
-        ] {
+        for said in
+            ["what was added costs", "for 1,000 requests that got something", "0.18 EUR", "One answer more"]
+        {
             assert!(page.contains(said), "`{said}` is not in\n{page}");
         }
         proxy.stop().await.unwrap();

@@ -54,7 +54,7 @@ fn questions_that_found_nothing_are_kept_with_consent_alone() {
             "vouchers",
             "&lt;b&gt;Acme&lt;",
             "My name is [name]",
-            "1 question was asked",
+            "1 more question stands alone",
         ] {
             assert!(page.contains(said), "`{said}` is not in\n{page}");
         }
