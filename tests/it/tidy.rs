@@ -47,6 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "proxy",
         &[
             "chat",
+            "leaks",
             "knowledge",
             "inject",
             "snapshot",
