@@ -1,14 +1,16 @@
-//! Which items a request may be told: by what it states and by what its key admits.
+//! Which items a request may be told: by what it states, by what its key admits, and by what else it is told.
 
+use foreword::inject::{Budget, Form, Plan, Prepared, load_recipes};
 use foreword::keys::{NewKey, entry};
 use foreword::retrieval::{Query, SearchSettings, VectorStore, Vectors, search_among};
 
 use crate::support::client::{exchange, post_with};
 use crate::support::proxy::{Proxy, Site};
-use crate::support::retrieval::{brand, embedder, fact, index_with};
+use crate::support::retrieval::{brand, embedder, example, fact, index_with};
 use crate::support::run;
 use crate::support::upstream::Upstream;
 use foreword::knowledge::{Filter, Item};
+use std::path::Path;
 use std::sync::Arc;
 
 const QUESTION: &str =
@@ -143,4 +145,43 @@ fn a_filtered_search_finds_what_a_search_of_these_items_finds() {
         assert!(by_words.iter().all(|hit| hit.item.tags == ["third-1"]));
         assert!(!by_words.is_empty() || question.contains("blow"));
     }
+}
+
+#[test]
+fn items_of_other_sources_and_kinds_are_preferred_and_none_is_lost() {
+    let (recipes, problems) = load_recipes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts"));
+    assert!(problems.is_empty());
+    let recipe = &recipes["pairs"];
+    let page = |id: &str, page: &str| {
+        let item = fact("acme", id, &format!("Title {id}"), "Text.");
+        Arc::new(Item { source: Some(format!("https://acme.example/{page}")), ..Item::clone(&item) })
+    };
+    let told = |offers: &[Arc<Item>]| -> Vec<String> {
+        let prepared: Vec<Prepared> = offers
+            .iter()
+            .map(|item| Prepared::new(recipe, Arc::clone(item), Arc::from("Acme"), |_| 1).unwrap())
+            .collect();
+        let offers: Vec<&Prepared> = prepared.iter().collect();
+        let budget = Budget { conversation_tokens: 4_000, context_tokens: None };
+        let plan = Plan::empty().offer(&offers, recipe, Form::Messages, &budget).unwrap();
+        // The best is told last.
+        let items = plan.placed.iter().flat_map(|placed| placed.items.iter().rev());
+        items.map(|item| item.id.rsplit('/').next().unwrap().to_owned()).collect()
+    };
+    let one_page: Vec<Arc<Item>> = ["a", "b", "c", "d", "e"].map(|id| page(id, "one")).into();
+    assert_eq!(told(&one_page), ["a", "b", "c", "d"]);
+    let other_page = [&one_page[..], &[page("f", "two")]].concat();
+    assert_eq!(told(&other_page), ["a", "b", "c", "d"], "a fact of another source is still a fact");
+    let other_kind = [&one_page[..], &[example("acme", "g", "Question?", "Answer.")]].concat();
+    assert_eq!(told(&other_kind), ["a", "b", "c", "g"]);
+    let mixed = [
+        page("a", "one"),
+        example("acme", "q", "Question?", "Answer."),
+        page("b", "one"),
+        page("c", "one"),
+        page("d", "one"),
+        page("e", "two"),
+    ];
+    assert_eq!(told(&mixed), ["a", "q", "b", "c"]);
+    assert_eq!(told(&mixed[..1]), ["a"]);
 }
