@@ -173,6 +173,8 @@ fn console(settings: &Settings, core: &Core) -> Result<Console, StartError> {
         upstream: settings.upstream.clone().map(Upstream::new).transpose()?,
         reports: settings.console_reports.clone(),
         store: settings.live.store.clone(),
+        keeps_questions: settings.live.unanswered,
+        prices: settings.prices.clone(),
         model: core.model.clone(),
         signs_in: settings.admin_token.is_some(),
     }))

@@ -8,16 +8,20 @@ use jiff::Timestamp;
 use super::Exit;
 use super::arguments::{Common, Report};
 use super::print::{err, failure, out, problems};
-use crate::config::load;
+use crate::config::{Settings, load};
 use crate::document::Severity;
-use crate::live::{Bounded, LiveReport, Store, StoreError, live_report};
+use crate::live::{Bounded, Cost, LiveReport, Part, Prices, Store, StoreError, live_report, money};
+use crate::snapshot::{HOLDOUT, INJECTED};
+
+/// Topics and languages that are printed; all are in the JSON.
+const SHOWN_PARTS: usize = 15;
 
 pub(super) fn run(common: &Common, report: &Report) -> Exit {
-    let path = match store_path(common, report) {
-        Ok(path) => path,
+    let (path, prices) = match place(common, report) {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
-    let reports = match reports(&path, report) {
+    let reports = match reports(&path, report, prices.as_ref()) {
         Ok(reports) => reports,
         Err(error) => {
             failure(&error);
@@ -38,28 +42,34 @@ pub(super) fn run(common: &Common, report: &Report) -> Exit {
     Exit::Success
 }
 
-fn store_path(common: &Common, report: &Report) -> Result<PathBuf, Exit> {
-    if let Some(path) = &report.store {
-        return Ok(path.clone());
-    }
+/// The store, and what tokens cost. With --store the configuration is read for prices alone, and may be unsound.
+fn place(common: &Common, report: &Report) -> Result<(PathBuf, Option<Prices>), Exit> {
     let (file, optional) = common.file();
     let (settings, found) = load(&file, optional, &common.overrides());
+    if let Some(path) = &report.store {
+        return Ok((path.clone(), settings.and_then(|settings| settings.prices)));
+    }
     problems(&found, Severity::Warning);
-    let settings = settings.ok_or(Exit::BadInput)?;
-    settings.live.store.ok_or_else(|| {
+    let Settings { live, prices, .. } = settings.ok_or(Exit::BadInput)?;
+    let path = live.store.ok_or_else(|| {
         err("foreword: live.store is not set: set it to a file such as .foreword/live.sqlite and serve, or pass --store FILE\n");
         Exit::BadInput
-    })
+    })?;
+    Ok((path, prices))
 }
 
-fn reports(path: &std::path::Path, report: &Report) -> Result<Vec<LiveReport>, StoreError> {
+fn reports(
+    path: &std::path::Path,
+    report: &Report,
+    prices: Option<&Prices>,
+) -> Result<Vec<LiveReport>, StoreError> {
     let store = Store::read(path)?;
     let now = Timestamp::now().as_millisecond();
     let brands = match &report.brand {
         Some(brand) => vec![brand.clone()],
         None => store.brands(0)?,
     };
-    brands.iter().map(|brand| live_report(&store, brand, report.since, now)).collect()
+    brands.iter().map(|brand| live_report(&store, brand, report.since, now, prices)).collect()
 }
 
 fn text(report: &LiveReport) -> String {
@@ -85,6 +95,8 @@ fn text(report: &LiveReport) -> String {
         let _never =
             writeln!(text, "  {missing} answers could not be read: they count as missing, not as silent");
     }
+    parts(&mut text, "by topic", "without a tag", &report.topics);
+    parts(&mut text, "by language", "cannot be told", &report.languages);
     if let Some(halves) = &report.halves {
         let verdict =
             if halves.is_sound { "as it should be" } else { "something is wrong with the assignment" };
@@ -97,7 +109,56 @@ fn text(report: &LiveReport) -> String {
     let decisions: Vec<String> =
         report.decisions.iter().map(|decided| format!("{} {}", decided.decision, decided.requests)).collect();
     let _never = writeln!(text, "\nChat requests of all brands: {}", decisions.join(", "));
+    if let Some(found) = &report.cost {
+        cost(&mut text, found);
+    }
     text
+}
+
+/// The hold-out beside what is served, for each topic or language; other arms are in the JSON.
+fn parts(text: &mut String, title: &str, nameless: &str, parts: &[Part]) {
+    if parts.is_empty() {
+        return;
+    }
+    let _never = writeln!(
+        text,
+        "\n  {title:<22} {:>8}  {:<20} {:<20} lift, any look",
+        "answers", "held out", "injected"
+    );
+    for part in parts.iter().take(SHOWN_PARTS) {
+        let arm = |name: &str| part.arms.iter().find(|arm| arm.arm == name);
+        let rate = |name: &str| percent(arm(name).and_then(|arm| arm.rate), false);
+        let name = if part.name.is_empty() { nameless } else { &part.name };
+        let _never = writeln!(
+            text,
+            "  {name:<22} {:>8}  {:<20} {:<20} {}",
+            part.answers,
+            rate(HOLDOUT),
+            rate(INJECTED),
+            percent(arm(INJECTED).and_then(|arm| arm.lift_always), true)
+        );
+    }
+}
+
+fn cost(text: &mut String, cost: &Cost) {
+    let say = |amount| money(amount, &cost.currency);
+    let each =
+        cost.added_per_thousand.map(|each| format!(", {} for 1,000 requests that got something", say(each)));
+    let answers = cost.completions.map(|completions| format!(", of all answers {}", say(completions)));
+    let _never = writeln!(
+        text,
+        "Cost of what was added: {}{}, at most {}; of all prompts {}{}",
+        say(cost.added),
+        each.unwrap_or_default(),
+        say(cost.added_at_most),
+        say(cost.prompts),
+        answers.unwrap_or_default()
+    );
+    if let Some(each) = cost.per_extra_mention {
+        let [point, lower, upper] = [each.point, each.lower, each.upper].map(say);
+        let _never =
+            writeln!(text, "Cost of one answer more that names the brand: {point} ({lower} to {upper})");
+    }
 }
 
 fn percent(bounded: Option<Bounded>, signed: bool) -> String {

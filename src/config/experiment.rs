@@ -1,11 +1,14 @@
 //! Keys of experiments: the token of `measure`, the live experiment, and where its counts are kept.
 
 use super::reader::Reader;
-use crate::live::LiveSettings;
+use crate::live::{LiveSettings, Prices};
 use crate::snapshot::{Experiment, LiveArm, Treatment, TreatmentError};
 
 /// Characters of the shortest token: one that can be guessed is none.
 const SHORTEST_TOKEN: usize = 16;
+
+/// Characters of the longest currency.
+const LONGEST_CURRENCY: usize = 8;
 
 /// The hash of a token, from the environment variable that `key` names.
 pub(super) fn token(reader: &mut Reader, key: &'static str) -> Option<blake3::Hash> {
@@ -56,10 +59,44 @@ pub(super) fn live(reader: &mut Reader) -> LiveSettings {
         let named = reader.text(key).filter(|name| name != "off" && !name.is_empty());
         named.map(|_| reader.path(key, ""))
     };
-    LiveSettings {
-        store: file("live.store"),
-        audit_log: file("live.audit_log"),
-        retention_days: u32::try_from(reader.number("live.retention_days", 30, 1..=3_650)).unwrap_or(30),
+    let (store, audit_log) = (file("live.store"), file("live.audit_log"));
+    let mut days = |key, most| u32::try_from(reader.number(key, 30, 1..=most)).unwrap_or(30);
+    let (retention_days, unanswered_days) =
+        (days("live.retention_days", 3_650), days("live.unanswered_days", 365));
+    let unanswered = reader.flag("live.unanswered", false);
+    if unanswered && store.is_none() {
+        reader.problem(
+            "live.unanswered",
+            "needs a file to keep questions in: name one with live.store, or set it to false",
+        );
+    }
+    LiveSettings { store, audit_log, retention_days, unanswered, unanswered_days }
+}
+
+/// What tokens cost, where the configuration says it.
+pub(super) fn prices(reader: &mut Reader) -> Option<Prices> {
+    let mut price = |key| {
+        reader.text(key)?;
+        let price = reader.parsed(key, 0.0, "the price of a million tokens, such as 2.5");
+        if price >= 0.0 && f64::is_finite(price) {
+            return Some(price);
+        }
+        reader.problem(key, "must be the price of a million tokens, such as 2.5");
+        None
+    };
+    let [prompt, cached, completion] =
+        ["prices.prompt", "prices.cached", "prices.completion"].map(&mut price);
+    let currency = reader.text("prices.currency").unwrap_or_else(|| "USD".to_owned());
+    if currency.is_empty() || currency.chars().count() > LONGEST_CURRENCY {
+        reader.problem("prices.currency", "must be a short name such as EUR");
+    }
+    match (prompt, cached.or(completion)) {
+        (Some(prompt), _) => Some(Prices { currency, prompt, cached: cached.unwrap_or(prompt), completion }),
+        (None, Some(_)) => {
+            reader.problem("prices.prompt", "is missing: what is added to prompts is counted at its price");
+            None
+        }
+        (None, None) => None,
     }
 }
 

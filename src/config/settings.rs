@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::experiment::{experiment, live, token};
+use super::experiment::{experiment, live, prices, token};
 use super::lints::lints;
 use super::reader::Reader;
 use super::telemetry::telemetry;
@@ -16,7 +16,7 @@ use crate::document::Problem;
 use crate::inject::{Budget, Tokenizer};
 use crate::keys::{KeyRing, read_keys};
 use crate::knowledge::Limits;
-use crate::live::LiveSettings;
+use crate::live::{LiveSettings, Prices};
 use crate::proxy::{ProxySettings, RouteSettings};
 use crate::retrieval::{EmbedderSettings, ModelSource, SearchSettings};
 use crate::server::{ConnectionSettings, TlsSettings};
@@ -83,6 +83,8 @@ pub struct Settings {
     pub experiment: Experiment,
     /// Receipts and counts.
     pub live: LiveSettings,
+    /// What tokens cost, where it is known.
+    pub prices: Option<Prices>,
     /// Where traces go; `None`: nowhere.
     pub telemetry: Option<TelemetrySettings>,
     /// Token budgets.
@@ -125,6 +127,7 @@ fn resolve(reader: &mut Reader) -> Settings {
     let operator_key = upstream.as_ref().is_some_and(|upstream| upstream.authorization.is_some());
     let keys = keys(reader);
     let experiment = experiment(reader);
+    let live = live(reader);
     let listen = listen(reader, keys.is_some());
     let snapshot = snapshot(reader);
     let admin_token = token(reader, "admin.token_env");
@@ -158,6 +161,7 @@ fn resolve(reader: &mut Reader) -> Settings {
                 paths: paths(reader),
                 experiment_token: token(reader, "measure.token_env"),
                 conversation_header: experiment.header.clone(),
+                keeps_questions: live.unanswered,
             },
         },
         upstream,
@@ -182,7 +186,8 @@ fn resolve(reader: &mut Reader) -> Settings {
         retrieval_workers: count(reader, "retrieval.workers", 1, 1..=64),
         retrieval_queue: count(reader, "retrieval.queue", 64, 1..=100_000),
         experiment,
-        live: live(reader),
+        live,
+        prices: prices(reader),
         telemetry: telemetry(reader),
         budget: budget(reader),
         log_format: reader.choice(

@@ -70,6 +70,12 @@ pub(super) fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
+/// A day as `2026-01-31`.
+pub(super) fn day(number: i64) -> String {
+    let instant = Timestamp::from_millisecond(number.saturating_mul(DAY));
+    instant.map(|instant| instant.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
 fn today() -> i64 {
     now().div_euclid(DAY)
 }

@@ -10,13 +10,15 @@ use super::form::Form;
 use super::plot::{Scale, Series, percent, plot, range};
 use super::reply::Reply;
 use super::service::Console;
-use crate::live::{Arm, Bounded, DayRate, LiveReport, live_report};
-use crate::snapshot::{HOLDOUT, Snapshot};
+use crate::live::{Arm, Bounded, Cost, DayRate, LiveReport, Part, live_report, money};
+use crate::snapshot::{HOLDOUT, INJECTED, Snapshot};
 
 /// Spans of time that can be chosen, in days.
 const SPANS: [u32; 4] = [1, 7, 30, 90];
 /// The span that is shown first.
 const SPAN: u32 = 7;
+/// Topics and languages that are shown.
+const SHOWN_PARTS: usize = 15;
 /// Names of the share of voice.
 const SHOWN_NAMES: usize = 10;
 
@@ -46,10 +48,12 @@ impl Console {
     /// Reads the report of a subject.
     pub(super) async fn told(&self, subject: &Subject) -> Counts<Told> {
         let Subject { brand, days } = subject.clone();
+        let prices = self.prices.clone();
         self.counts(move |store| {
             let brands = store.brands(first_of(days))?;
             let chosen = brand.or_else(|| brands.first().cloned());
-            let report = chosen.map(|brand| live_report(store, &brand, days, now())).transpose()?;
+            let report =
+                chosen.map(|brand| live_report(store, &brand, days, now(), prices.as_ref())).transpose()?;
             Ok(Told { brands, report })
         })
         .await
@@ -116,7 +120,7 @@ pub(super) fn chooser(snapshot: &Snapshot, subject: &Subject, told: &Told) -> Va
 /// A report as pages show it.
 pub(super) fn live(snapshot: &Snapshot, report: &LiveReport) -> Value {
     let arm = |name: &str| report.arms.iter().find(|arm| arm.name == name);
-    let injected = arm(crate::snapshot::INJECTED);
+    let injected = arm(INJECTED);
     let rates = series(report, |day| day.rate.as_ref());
     let lifts = series(report, |day| day.lift_so_far.as_ref());
     let told = report.arms.iter().any(|arm| arm.answers > 0 || arm.missing > 0);
@@ -139,6 +143,9 @@ pub(super) fn live(snapshot: &Snapshot, report: &LiveReport) -> Value {
             sound => halves.is_sound,
             difference => range(&halves.difference, Scale::Points),
         }),
+        topics => report.topics.iter().take(SHOWN_PARTS).map(|part| part_view(report, part)).collect::<Vec<_>>(),
+        languages => report.languages.iter().take(SHOWN_PARTS).map(|part| part_view(report, part)).collect::<Vec<_>>(),
+        cost => report.cost.as_ref().map(cost),
         voice => voice(snapshot, report),
         decisions => decisions(report),
         totals => totals(report),
@@ -182,6 +189,44 @@ fn arm_view(arm: &Arm) -> Value {
         always => arm.lift_always.map(|lift| context! {
             text => range(&lift, Scale::Points),
             from => around(lift.lower), width => around(lift.upper) - around(lift.lower), at => around(lift.point),
+        }),
+    }
+}
+
+/// A topic or a language: the rate of each arm, and the lift.
+fn part_view(report: &LiveReport, part: &Part) -> Value {
+    let arms = report.arms.iter().map(|arm| {
+        let found = part.arms.iter().find(|of_part| of_part.arm == arm.name);
+        let rate = found.and_then(|arm| arm.rate);
+        context! {
+            plain => arm.name == HOLDOUT,
+            answers => found.map_or(0, |arm| arm.answers),
+            rate => rate.map(|rate| range(&rate, Scale::Percent)),
+            bar => rate.map_or(0.0, |rate| 100.0 * rate.point),
+        }
+    });
+    let lift = part.arms.iter().find(|arm| arm.arm == INJECTED).and_then(|arm| arm.lift_always);
+    context! {
+        name => part.name.clone(),
+        answers => part.answers,
+        arms => arms.collect::<Vec<_>>(),
+        lift => lift.map(|lift| range(&lift, Scale::Points)),
+    }
+}
+
+/// What was spent.
+fn cost(cost: &Cost) -> Value {
+    let say = |amount| money(amount, &cost.currency);
+    context! {
+        added => say(cost.added),
+        at_most => say(cost.added_at_most),
+        per_thousand => cost.added_per_thousand.map(say),
+        prompts => say(cost.prompts),
+        completions => cost.completions.map(say),
+        share => (cost.prompts > 0.0).then(|| percent(cost.added / cost.prompts)),
+        extra => cost.per_extra_mention.map(|each| context! {
+            value => say(each.point),
+            range => format!("{} to {}", say(each.lower), say(each.upper)),
         }),
     }
 }

@@ -6,16 +6,23 @@ use http::StatusCode;
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
-use super::counts::first_of;
+use super::counts::{day, first_of};
 use super::form::{Form, encode};
 use super::overview::moment;
 use super::reply::Reply;
 use super::service::{Console, not_found};
 use crate::document::{Problem, Severity};
 use crate::knowledge::{Body, Brand, Item};
+use crate::live::{Unanswered, unanswered};
 use crate::metrics::ReloadResult;
 use crate::snapshot::{LastReload, ServedBrand};
 
+/// Questions that found nothing which are looked at, the latest.
+const READ_QUESTIONS: u32 = 2_000;
+/// Conversations that must have asked alike before a question is shown: what one alone has asked may tell who it was.
+const FEWEST_ASKERS: usize = 2;
+/// Groups of such questions that are shown.
+const SHOWN_GROUPS: usize = 20;
 /// Days over which the use of items is counted.
 const USED_DAYS: u32 = 30;
 /// Items on one page.
@@ -54,13 +61,23 @@ impl State {
 }
 
 impl Console {
-    pub(super) fn knowledge_page(&self) -> Reply {
+    pub(super) async fn knowledge_page(&self) -> Reply {
+        let asked =
+            self.counts(|store| Ok(unanswered(&store.questions(READ_QUESTIONS)?, FEWEST_ASKERS))).await;
+        let (state, failure) = asked.state();
+        let (groups, seldom) = asked.read().unwrap_or_default();
         let snapshot = self.planner.snapshot();
         let now = Timestamp::now();
         let brands: Vec<Value> = snapshot.knowledge.brands.iter().map(|brand| summary(brand, now)).collect();
         let last = self.reloader.last();
         let values = context! {
             brands,
+            state, failure,
+            keeps_questions => self.keeps_questions,
+            asked => groups.iter().take(SHOWN_GROUPS).map(group_view).collect::<Vec<_>>(),
+            more_asked => groups.len().saturating_sub(SHOWN_GROUPS),
+            seldom,
+            fewest => FEWEST_ASKERS,
             reload => last_reload(&last),
             problems => problems(&last.problems),
             more_problems => last.problems.len().saturating_sub(SHOWN_PROBLEMS),
@@ -106,6 +123,18 @@ impl Console {
             q => choice.words, tag => choice.tag, language => choice.language, state => choice.state,
         };
         self.show(StatusCode::OK, "brand.html", "knowledge", values)
+    }
+}
+
+/// Questions that are alike, and found nothing.
+fn group_view(group: &Unanswered) -> Value {
+    context! {
+        title => group.words.join(" · "),
+        askers => group.askers,
+        naming => group.naming,
+        languages => group.languages.join(", "),
+        last => day(group.last),
+        examples => group.examples.clone(),
     }
 }
 

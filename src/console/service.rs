@@ -13,6 +13,7 @@ use super::files::file;
 use super::form::Form;
 use super::reply::{Reply, read_form, see_other};
 use super::templates::{message, show};
+use crate::live::Prices;
 use crate::mentions::Lexicon;
 use crate::metrics::Metrics;
 use crate::snapshot::{Planner, Reloader, Snapshot};
@@ -32,6 +33,10 @@ pub struct Parts {
     pub reports: Option<PathBuf>,
     /// The file of counts and receipts, where they are kept.
     pub store: Option<PathBuf>,
+    /// Whether questions that found nothing are kept there.
+    pub keeps_questions: bool,
+    /// What tokens cost, where it is known.
+    pub prices: Option<Prices>,
     /// The embedding model's name, or why there is none.
     pub model: Result<String, String>,
     /// Whether one signs in, and so can sign out.
@@ -46,6 +51,8 @@ pub struct Console {
     pub(super) upstream: Option<Arc<Upstream>>,
     pub(super) reports: Option<PathBuf>,
     pub(super) store: Option<PathBuf>,
+    pub(super) keeps_questions: bool,
+    pub(super) prices: Option<Prices>,
     pub(super) model: Result<String, String>,
     signs_in: bool,
     /// The names of a snapshot's brands, made when they are first wanted.
@@ -81,6 +88,8 @@ impl Console {
             upstream: parts.upstream.map(Arc::new),
             reports: parts.reports,
             store: parts.store,
+            keeps_questions: parts.keeps_questions,
+            prices: parts.prices,
             model: parts.model,
             signs_in: parts.signs_in,
             lexicon: ArcSwapOption::empty(),
@@ -117,7 +126,7 @@ impl Console {
             "/console" => self.overview(query).await,
             "/console/try" => self.try_page(query).await,
             "/console/try/models" => self.models().await,
-            "/console/knowledge" => self.knowledge_page(),
+            "/console/knowledge" => self.knowledge_page().await,
             "/console/requests" => self.requests_page(query).await,
             "/console/requests/new" => self.new_requests(query).await,
             "/console/experiments" => self.experiments_page(query).await,

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::audit::AuditLog;
 use super::finished::Finished;
+use super::questions::{Askers, Question};
 use super::receipt::Receipt;
 use super::spans::spans;
 use super::store::Store;
@@ -28,6 +29,8 @@ const BATCH: usize = 512;
 const TICK: Duration = Duration::from_millis(200);
 /// How long a file that failed is left alone.
 const RETRY: Duration = Duration::from_secs(2);
+/// Questions that may wait for the disk.
+const MOST_QUESTIONS: usize = 1_000;
 /// How often old receipts are forgotten.
 const FORGET: Duration = Duration::from_secs(3_600);
 
@@ -40,6 +43,10 @@ pub struct LiveSettings {
     pub audit_log: Option<PathBuf>,
     /// Days for which receipts are kept in the store.
     pub retention_days: u32,
+    /// Whether the text of questions that found nothing is kept in the store, redacted.
+    pub unanswered: bool,
+    /// Days for which it is.
+    pub unanswered_days: u32,
 }
 
 /// Takes ended requests. Cloned handles feed the same thread.
@@ -67,6 +74,8 @@ impl Recorder {
             settings,
             metrics: Arc::clone(&metrics),
             exporter,
+            askers: Askers::new(),
+            questions: Vec::new(),
             next_forget: Instant::now(),
         };
         let thread = std::thread::Builder::new()
@@ -163,18 +172,38 @@ struct Keeper {
     audit: Option<File<AuditLog>>,
     store: Option<File<Store>>,
     exporter: Option<Exporter>,
+    askers: Askers,
+    /// Questions that wait for the disk.
+    questions: Vec<Question>,
     next_forget: Instant,
 }
 
 impl Keeper {
     fn run(mut self, receiver: &Receiver<Finished>) {
+        if !self.settings.unanswered {
+            self.forget_questions();
+        }
         loop {
             let (batch, is_over) = next_batch(receiver);
+            if self.settings.unanswered {
+                self.questions.extend(batch.iter().filter_map(|finished| self.askers.question(finished)));
+                self.questions.truncate(MOST_QUESTIONS);
+            }
             let receipts: Vec<Receipt> = batch.into_iter().map(|finished| self.judge(finished)).collect();
             self.keep(&receipts);
             if is_over {
                 return;
             }
+        }
+    }
+
+    /// Who takes their consent back does not wait for the next request.
+    fn forget_questions(&self) {
+        let Some(store) = self.store.as_ref().filter(|store| store.path.exists()) else { return };
+        let forgotten = Store::open(&store.path).and_then(|mut store| store.forget_questions(0, 0));
+        if let Err(error) = forgotten {
+            // The first receipt meets the same, and says so.
+            tracing::debug!(error = &error as &dyn std::error::Error, "questions cannot be forgotten");
         }
     }
 
@@ -209,11 +238,23 @@ impl Keeper {
         if let Some(store) = &mut self.store {
             store.waiting.extend_from_slice(receipts);
             lost += store.write(Store::open, Store::write);
+            if let Some(open) = store.open.as_mut().filter(|_| !self.questions.is_empty()) {
+                match open.keep_questions(&self.questions) {
+                    Ok(()) => self.questions.clear(),
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "questions that found nothing cannot be kept");
+                    }
+                }
+            }
             if let Some(open) = store.open.as_mut().filter(|_| Instant::now() >= self.next_forget) {
                 self.next_forget = Instant::now() + FORGET;
-                if let Err(error) =
-                    open.forget(Timestamp::now().as_millisecond(), self.settings.retention_days)
-                {
+                let now = Timestamp::now().as_millisecond();
+                let days = if self.settings.unanswered { self.settings.unanswered_days } else { 0 };
+                let forgotten = open
+                    .forget(now, self.settings.retention_days)
+                    .and_then(|()| open.forget_questions(now, days));
+                if let Err(error) = forgotten {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
                         "old receipts cannot be forgotten"

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::cost::{Cost, Prices};
+use super::parts::{Kind, Part};
 use super::store::{DAY, DaySums, Store, StoreError, Totals};
-use crate::snapshot::HOLDOUT;
+use crate::snapshot::{HOLDOUT, INJECTED};
 use crate::statistics::{ClusterSums, Confidence, Interval, StatisticsError, arm_lift};
 
 /// A number with the bounds between which it lies at 95 % confidence.
@@ -82,12 +84,19 @@ pub struct LiveReport {
     pub days: Vec<DayRate>,
     /// The halves of the conversations that were held out; `None` while there are too few.
     pub halves: Option<HalfCheck>,
+    /// The answers by topic: the first tag of the item that fitted best. Those with most answers first.
+    pub topics: Vec<Part>,
+    /// The answers by language.
+    pub languages: Vec<Part>,
     /// Answers that name each brand and competitor, by arm.
     pub names: Vec<Named>,
     /// Chat requests of all brands by decision.
     pub decisions: Vec<Decided>,
     /// Sums over the chat requests of all brands.
     pub totals: Totals,
+    /// What the chat requests of all brands cost; absent where no prices are configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// In plain words.
     pub verdict: String,
 }
@@ -112,12 +121,18 @@ pub struct Decided {
     pub requests: u64,
 }
 
-/// What the counts say of a brand since a day. `now` in milliseconds since 1970.
+/// What the counts say of a brand since a day, and what it cost at `prices`. `now` in milliseconds since 1970.
 ///
 /// # Errors
 ///
 /// Those of the store.
-pub fn live_report(store: &Store, brand: &str, since_days: u32, now: i64) -> Result<LiveReport, StoreError> {
+pub fn live_report(
+    store: &Store,
+    brand: &str,
+    since_days: u32,
+    now: i64,
+    prices: Option<&Prices>,
+) -> Result<LiveReport, StoreError> {
     let today = now.div_euclid(DAY);
     // A clock that was ahead has written days that are to come: they count.
     let since = today - i64::from(since_days.max(1)) + 1;
@@ -125,6 +140,9 @@ pub fn live_report(store: &Store, brand: &str, since_days: u32, now: i64) -> Res
     let arms = arms(&sums);
     let names = store.names(brand, since)?;
     let decisions = store.decisions(since)?;
+    let totals = store.totals(since)?;
+    let tokens = store.tokens_added(brand, INJECTED, since)?;
+    let injected = arms.iter().find(|arm| arm.name == INJECTED);
     Ok(LiveReport {
         schema: 1,
         brand: brand.to_owned(),
@@ -134,7 +152,10 @@ pub fn live_report(store: &Store, brand: &str, since_days: u32, now: i64) -> Res
         halves: halves(&sums),
         names: names.into_iter().map(|(arm, name, answers)| Named { arm, name, answers }).collect(),
         decisions: decisions.into_iter().map(|(decision, requests)| Decided { decision, requests }).collect(),
-        totals: store.totals(since)?,
+        topics: store.parts(brand, Kind::Topic, since)?,
+        languages: store.parts(brand, Kind::Language, since)?,
+        cost: prices.map(|prices| prices.cost(&totals, tokens, injected)),
+        totals,
         verdict: verdict(&arms),
         arms,
     })
@@ -208,18 +229,18 @@ fn halves(sums: &[DaySums]) -> Option<HalfCheck> {
     Some(HalfCheck { difference, is_sound: lift.always.contains(0.0) })
 }
 
-fn rate(sums: &ClusterSums) -> Result<Bounded, StatisticsError> {
+pub(super) fn rate(sums: &ClusterSums) -> Result<Bounded, StatisticsError> {
     sums.rate(Confidence::NINETY_FIVE).map(|rate| bounded(rate.point, rate.interval))
 }
 
-fn bounded(point: f64, interval: Interval) -> Bounded {
+pub(super) fn bounded(point: f64, interval: Interval) -> Bounded {
     Bounded { point, lower: interval.lower, upper: interval.upper }
 }
 
 /// What a person wants to know, in one or two sentences.
 fn verdict(arms: &[Arm]) -> String {
     let find = |name: &str| arms.iter().find(|arm| arm.name == name);
-    let Some(injected) = find(crate::snapshot::INJECTED) else {
+    let Some(injected) = find(INJECTED) else {
         return "No conversation has got something yet.".to_owned();
     };
     let Some(_) = find(HOLDOUT) else {

@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params, params_from_iter};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params_from_iter};
 use rusqlite_migration::{M, Migrations};
 use serde::Serialize;
 
 use super::receipt::Receipt;
+use super::writing::insert;
 use crate::statistics::ClusterSums;
 
 /// Milliseconds of a day.
@@ -19,8 +20,14 @@ const BUSY: Duration = Duration::from_secs(2);
 /// Days for which counts are kept.
 const COUNTS_KEPT: i64 = 2 * 366;
 
+/// Days for which it is known what a conversation has said of each topic: one that goes on for longer counts twice.
+const PARTS_KEPT: i64 = 90;
+
+/// The steps from an empty file to one of this version, each for good.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+
 static MIGRATIONS: LazyLock<Migrations<'static>> =
-    LazyLock::new(|| Migrations::new(vec![M::up(include_str!("schema.sql"))]));
+    LazyLock::new(|| Migrations::new(STEPS.into_iter().map(M::up).collect()));
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +37,9 @@ pub enum StoreError {
         "{0} was written by a newer version of foreword: update foreword, or name another file with live.store"
     )]
     Newer(PathBuf),
+    /// It was written by an older version, and nobody has opened it for writing since.
+    #[error("{0} was written by an older version of foreword: `foreword serve` brings it up to date")]
+    Older(PathBuf),
     /// It is no database, or a damaged one.
     #[error("{0} is no database that foreword wrote, or is damaged: move it away, and a new one is begun")]
     Damaged(PathBuf, #[source] rusqlite::Error),
@@ -109,6 +119,10 @@ pub struct Totals {
     pub planning_us: u64,
     /// Microseconds that requests took.
     pub total_us: u64,
+    /// Tokens of prompts to which something was added.
+    pub injected_prompt_tokens: u64,
+    /// Of these, from the upstreams' caches.
+    pub injected_cached_tokens: u64,
 }
 
 impl Store {
@@ -138,9 +152,10 @@ impl Store {
         store.prepare(false)?;
         let version =
             store.one("SELECT user_version FROM pragma_user_version", &[], |row| row.get::<_, i64>(0))?;
-        match version {
-            1 => Ok(store),
+        match usize::try_from(version).unwrap_or(0) {
             0 => Err(StoreError::Absent(path.to_owned())),
+            known if known == STEPS.len() => Ok(store),
+            known if known < STEPS.len() => Err(StoreError::Older(path.to_owned())),
             _ => Err(StoreError::Newer(path.to_owned())),
         }
     }
@@ -152,6 +167,8 @@ impl Store {
                 // Readers go on beside the one writer, and a crash loses at most the last moments.
                 self.connection.pragma_update(None, "journal_mode", "WAL")?;
                 self.connection.pragma_update(None, "synchronous", "NORMAL")?;
+                // What is forgotten is overwritten, and does not wait in free pages.
+                self.connection.pragma_update(None, "secure_delete", "ON")?;
             }
             Ok(())
         };
@@ -160,27 +177,33 @@ impl Store {
 
     /// Keeps receipts, and counts them: all, or none.
     pub fn write(&mut self, receipts: &[Receipt]) -> Result<(), StoreError> {
-        let write = |connection: &mut Connection| {
+        self.change(|connection| {
             let transaction = connection.transaction()?;
             for receipt in receipts {
                 insert(&transaction, receipt)?;
             }
             transaction.commit()
-        };
-        write(&mut self.connection).map_err(|error| of(&self.path, error))
+        })
+    }
+
+    pub(super) fn change(
+        &mut self,
+        change: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        change(&mut self.connection).map_err(|error| of(&self.path, error))
     }
 
     /// Forgets receipts that are older than so many days, and counts that are older than two years.
     pub fn forget(&mut self, now: i64, receipt_days: u32) -> Result<(), StoreError> {
         let (receipts, counts) = (now - i64::from(receipt_days) * DAY, now / DAY - COUNTS_KEPT);
-        let forget = |connection: &Connection| {
+        self.change(|connection| {
             connection.execute("DELETE FROM receipts WHERE time < ?1", [receipts])?;
-            for table in ["counts", "conversations", "names", "items"] {
+            for table in ["counts", "conversations", "names", "items", "part_sums"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE day < ?1"), [counts])?;
             }
+            connection.execute("DELETE FROM parts WHERE day < ?1", [now / DAY - PARTS_KEPT])?;
             Ok(())
-        };
-        forget(&self.connection).map_err(|error| of(&self.path, error))
+        })
     }
 
     /// Receipts that a filter lets through, newest first.
@@ -280,10 +303,10 @@ impl Store {
             "total_us",
         ]
         .map(|column| format!("COALESCE(SUM({column}), 0)"));
-        let query = format!(
-            "SELECT {}, COALESCE(SUM(requests) FILTER (WHERE decision = 'injected'), 0) FROM counts WHERE day >= ?1",
-            sums.join(", ")
-        );
+        let injected = ["requests", "prompt_tokens", "cached_tokens"]
+            .map(|column| format!("COALESCE(SUM({column}) FILTER (WHERE decision = 'injected'), 0)"));
+        let query =
+            format!("SELECT {}, {} FROM counts WHERE day >= ?1", sums.join(", "), injected.join(", "));
         self.one(&query, &[Value::Integer(since)], |row| {
             let number = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
             Ok(Totals {
@@ -296,8 +319,18 @@ impl Store {
                 planning_us: number(6)?,
                 total_us: number(7)?,
                 injected: number(8)?,
+                injected_prompt_tokens: number(9)?,
+                injected_cached_tokens: number(10)?,
             })
         })
+    }
+
+    /// Tokens that were added to the requests of an arm since a day, for one brand.
+    pub(super) fn tokens_added(&self, brand: &str, arm: &str, since: i64) -> Result<u64, StoreError> {
+        let query =
+            "SELECT COALESCE(SUM(tokens_added), 0) FROM counts WHERE day >= ?1 AND brand = ?2 AND arm = ?3";
+        let values = [Value::Integer(since), Value::Text(brand.to_owned()), Value::Text(arm.to_owned())];
+        self.one(query, &values, |row| row.get::<_, i64>(0).map(i64::unsigned_abs))
     }
 
     /// Answers that name each name, by arm, most first: the share of voice.
@@ -318,7 +351,7 @@ impl Store {
         })
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         query: &str,
         values: &[Value],
@@ -329,7 +362,7 @@ impl Store {
             .map_err(|error| of(&self.path, error))
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         query: &str,
         values: &[Value],
@@ -349,91 +382,4 @@ fn of(path: &Path, error: rusqlite::Error) -> StoreError {
         Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged(path.to_owned(), error),
         _ => StoreError::Failed(path.to_owned(), error),
     }
-}
-
-fn insert(transaction: &Transaction<'_>, receipt: &Receipt) -> rusqlite::Result<()> {
-    let day = receipt.time.div_euclid(DAY);
-    let json = serde_json::to_string(receipt).unwrap_or_default();
-    let mentioned = receipt.mentioned.as_ref();
-    let named = mentioned.map(|mentioned| mentioned.brand);
-    let kept = transaction
-        .prepare_cached(
-            "INSERT OR IGNORE INTO receipts (id, time, brand, arm, decision, mentioned, receipt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![receipt.id, receipt.time, receipt.brand, receipt.arm, receipt.decision, named, json])?;
-    if kept == 0 {
-        // It was counted when it was kept.
-        return Ok(());
-    }
-    let scored = i64::from(mentioned.is_some());
-    let mentions = i64::from(named == Some(true));
-    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    transaction
-        .prepare_cached(
-            "INSERT INTO counts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
-             ON CONFLICT DO UPDATE SET requests = requests + 1, scored = scored + excluded.scored, \
-             mentions = mentions + excluded.mentions, positive = positive + excluded.positive, \
-             tokens_added = tokens_added + excluded.tokens_added, prompt_tokens = prompt_tokens + excluded.prompt_tokens, \
-             cached_tokens = cached_tokens + excluded.cached_tokens, \
-             completion_tokens = completion_tokens + excluded.completion_tokens, \
-             planning_us = planning_us + excluded.planning_us, total_us = total_us + excluded.total_us",
-        )?
-        .execute(params![
-            day,
-            receipt.brand,
-            receipt.arm,
-            receipt.language,
-            receipt.topic,
-            receipt.eligible,
-            receipt.decision,
-            scored,
-            mentions,
-            mentioned.is_some_and(|mentioned| mentioned.positive),
-            receipt.tokens,
-            number(receipt.prompt_tokens.unwrap_or(0)),
-            number(receipt.cached_tokens.unwrap_or(0)),
-            number(receipt.completion_tokens.unwrap_or(0)),
-            number(receipt.planning_us),
-            number(receipt.total_us),
-        ])?;
-    if receipt.decision == "injected" {
-        let mut told = transaction.prepare_cached(
-            "INSERT INTO items VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT DO UPDATE SET told = told + 1, \
-             scored = scored + excluded.scored, mentions = mentions + excluded.mentions",
-        )?;
-        for item in &receipt.items {
-            told.execute(params![day, item.id, scored, mentions])?;
-        }
-    }
-    match receipt.conversation {
-        Some(conversation) if receipt.eligible && !receipt.arm.is_empty() => {
-            insert_eligible(transaction, receipt, day, number(conversation), scored, mentions)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What the experiment compares: answers of conversations from their first eligible turn on.
-fn insert_eligible(
-    transaction: &Transaction<'_>,
-    receipt: &Receipt,
-    day: i64,
-    conversation: i64,
-    scored: i64,
-    mentions: i64,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO conversations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET \
-             answers = answers + excluded.answers, mentions = mentions + excluded.mentions, \
-             missing = missing + excluded.missing",
-        )?
-        .execute(params![receipt.brand, receipt.arm, conversation, day, scored, mentions, 1 - scored])?;
-    let mut name = transaction.prepare_cached(
-        "INSERT INTO names VALUES (?1, ?2, ?3, ?4, 1) ON CONFLICT DO UPDATE SET answers = answers + 1",
-    )?;
-    for named in receipt.mentioned.iter().flat_map(|mentioned| &mentioned.names) {
-        name.execute(params![day, receipt.brand, receipt.arm, named])?;
-    }
-    Ok(())
 }

@@ -36,3 +36,4 @@ pub use query::{MAX_QUERY_BYTES, Query, Said, Speaker};
 pub use search::{Candidate, Hits, SearchSettings, Vectors, search, search_among};
 pub use store::{Identity, VectorStore};
 pub use vector::Vector;
+pub use words::TopicWords;

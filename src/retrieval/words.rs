@@ -52,6 +52,21 @@ pub(super) fn is_english_stop_word(word: &str) -> bool {
     ENGLISH_STOP_WORDS.split(' ').any(|stop| stop == word)
 }
 
+/// Finds the words of one language that carry a topic.
+pub struct TopicWords(Analyzer);
+
+impl TopicWords {
+    /// For a BCP 47 tag. What has none is taken for English.
+    pub fn of(tag: Option<&str>) -> TopicWords {
+        TopicWords(Analyzer::of(tag))
+    }
+
+    /// Each such word of a text in its order: stemmed, so that its forms are equal, and as it is written.
+    pub fn in_text(&self, text: &str) -> Vec<(String, String)> {
+        self.0.written(text)
+    }
+}
+
 /// Turns the text of one language into words.
 pub(super) struct Analyzer {
     /// The language's primary subtag; empty for those without a stemmer.
@@ -124,6 +139,28 @@ impl Analyzer {
     /// Whether the pieces of words are looked at.
     pub(super) fn has_grams(&self) -> bool {
         self.language != ENGLISH
+    }
+
+    /// Each word that carries a topic: stemmed, and as it is written.
+    pub(super) fn written(&self, text: &str) -> Vec<(String, String)> {
+        let mut words = Vec::new();
+        let mut analyzer = self.analyzer.clone();
+        let mut stream = analyzer.token_stream(text);
+        while stream.advance() {
+            let token = stream.token();
+            match runs(&token.text) {
+                None => {
+                    let written = text.get(token.offset_from..token.offset_to).unwrap_or(&token.text);
+                    words.push((token.text.clone(), written.to_owned()));
+                }
+                Some(runs) => {
+                    let mut pairs = Vec::new();
+                    runs.iter().for_each(|run| windows(run, 2, &mut pairs));
+                    words.extend(pairs.into_iter().map(|pair| (pair.clone(), pair)));
+                }
+            }
+        }
+        words
     }
 
     fn each_token(&self, text: &str, mut each: impl FnMut(&str)) {

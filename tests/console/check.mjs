@@ -246,6 +246,35 @@ const CHECKS = {
     await page.waitForURL(/days=30/);
     await close(page);
   },
+  "topics, languages and costs are told": async () => {
+    const page = await open();
+    await page.goto("/console/experiments");
+    const topics = page.getByRole("region", { name: "By topic" });
+    assert.match(await topics.getByRole("row", { name: /anvils/ }).textContent(), /answers/);
+    await page.getByRole("region", { name: "By language" }).getByRole("row", { name: /^en/ }).waitFor();
+    await page.goto("/console/");
+    await page.getByText("what was added costs").waitFor();
+    await page.getByText("for 1,000 requests that got something").waitFor();
+    await page.getByText("One answer more").waitFor();
+    await close(page);
+  },
+  "what people ask and nothing is written about is shown": async () => {
+    const page = await open();
+    for (let number = 0; number < 3; number += 1) {
+      await ask(`vouchers ${number}`, `Do they sell gift vouchers <b>now</b>? Write to jane${number}@private.example`);
+    }
+    await ask("alone", "Sing me a song about the sea");
+    const reload = async () => { await page.goto("/console/knowledge"); return page.locator("main").textContent(); };
+    const patience = Date.now() + PATIENCE;
+    let text = await reload();
+    while (!text.includes("3 conversations") && Date.now() < patience) text = await reload();
+    assert.ok(text.includes("gift vouchers <b>now</b>? Write to [e-mail]"), text);
+    assert.ok(!text.includes("jane") && !text.includes("the sea"), text);
+    await page.screenshot({ path: join(PICTURES, "unanswered.png"), fullPage: true });
+    await page.getByRole("link", { name: "Why nothing?" }).first().click();
+    await page.getByText("Nothing is added").waitFor();
+    await close(page);
+  },
   "items are looked through": async () => {
     const page = await open();
     await page.goto("/console/knowledge");

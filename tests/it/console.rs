@@ -516,3 +516,30 @@ fn a_store_that_cannot_be_read_is_said_and_nothing_else_suffers() {
         }
     });
 }
+
+#[test]
+fn a_store_that_somebody_else_has_locked_is_waited_for() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let config = [ON[0], ("live.store", "live.sqlite"), ("live.unanswered", "true")];
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &config).await;
+        let body =
+            "{\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"}]}";
+        let request = post("/v1/chat/completions", body);
+        let rows = |page: &str| page.matches("<tr><th scope=\"row\">").count();
+        assert_eq!(exchange(proxy.address, &request).await.status, 200);
+        shown(&proxy, "/console/requests", "the first receipt", |page| rows(page) == 1).await;
+
+        let path = proxy.site.path("live.sqlite");
+        let other = rusqlite::Connection::open(path).unwrap();
+        other.busy_timeout(Duration::from_secs(10)).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for _ in 0..3 {
+            assert_eq!(exchange(proxy.address, &request).await.status, 200, "nobody waits for the file");
+        }
+        let page = exchange(proxy.admin, &get("/console/requests")).await.text();
+        assert_eq!(rows(&page), 1, "who reads does not wait either");
+        other.execute_batch("COMMIT").unwrap();
+        shown(&proxy, "/console/requests", "what had to wait is kept", |page| rows(page) == 4).await;
+    });
+}

@@ -216,7 +216,7 @@ fn a_body_that_only_trickles_is_given_up() {
             let mut connection = Connection::open(proxy.address).await;
             connection.send(format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{").as_bytes()).await;
             // Never silent for as long as the timeout, and over long before the last byte.
-            let mut trickle = tokio::time::interval(std::time::Duration::from_millis(20));
+            let mut trickle = tokio::time::interval(Duration::from_millis(20));
             let mut sent = 0;
             let answered = loop {
                 tokio::select! {

@@ -71,7 +71,7 @@ async fn stored(proxy: Proxy) -> Store {
 }
 
 fn report(store: &Store) -> LiveReport {
-    live_report(store, "acme", 3, jiff::Timestamp::now().as_millisecond()).unwrap()
+    live_report(store, "acme", 3, jiff::Timestamp::now().as_millisecond(), None).unwrap()
 }
 
 fn receipts(store: &Store) -> Vec<Receipt> {

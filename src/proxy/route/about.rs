@@ -10,7 +10,7 @@ use super::super::body::Answer;
 const PATH: &str = "/.well-known/foreword.json";
 
 /// The answer, if the request is for it. It says nothing of brands, keys or the upstream.
-pub(super) fn about(method: &Method, path: &str) -> Option<Response<Answer>> {
+pub(super) fn about(method: &Method, path: &str, keeps_questions: bool) -> Option<Response<Answer>> {
     if path != PATH || !matches!(*method, Method::GET | Method::HEAD) {
         return None;
     }
@@ -21,7 +21,7 @@ pub(super) fn about(method: &Method, path: &str) -> Option<Response<Answer>> {
                  Answers come from the model behind it.",
         "opt_out": { "x-foreword-context": "off", "sec-gpc": "1" },
         "told_by_response_headers": ["x-foreword-decision", "x-foreword-items", "x-foreword-receipt"],
-        "keeps_text_of_requests": false,
+        "keeps_text_of_requests": keeps_questions,
     });
     let mut response = Response::new(Answer::own(format!("{text:#}\n")));
     let headers = response.headers_mut();

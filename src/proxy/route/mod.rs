@@ -48,6 +48,8 @@ pub struct RouteSettings {
     pub experiment_token: Option<blake3::Hash>,
     /// The field in which clients name a conversation.
     pub conversation_header: HeaderName,
+    /// Whether questions that found nothing are kept, which whoever asks is told.
+    pub keeps_questions: bool,
 }
 
 /// Makes [`Route`].
@@ -91,7 +93,8 @@ where
     }
 
     fn call(&mut self, mut call: Call) -> Answering {
-        if let Some(answer) = about(&call.parts.method, call.parts.uri.path()) {
+        if let Some(answer) = about(&call.parts.method, call.parts.uri.path(), self.settings.keeps_questions)
+        {
             return Box::pin(std::future::ready(Ok(answer)));
         }
         let (path_brand, path) = split_brand(call.parts.uri.path());

@@ -129,6 +129,13 @@ impl Proxy {
         self.serving
     }
 
+    /// Stops the proxy, and gives its site to another.
+    pub async fn stopped(mut self) -> Site {
+        let _already_gone = self.stop.take().map(|stop| stop.send(()));
+        self.serving.await.unwrap();
+        self.site
+    }
+
     /// The value of a metric line that begins with `name`.
     pub fn metric(&self, name: &str) -> f64 {
         let text = self.metrics.render().unwrap();
