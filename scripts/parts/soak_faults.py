@@ -18,8 +18,7 @@ GRACE_SECONDS = 0.5
 # What the log may complain of, and the fault behind it.
 EXPECTED = [
     "knowledge not reloaded", "refused", "receipts cannot be written", "the configuration has errors", "error[",
-    "error: ", "warning", "the log's level has changed", "old receipts cannot", "cache", "needs a restart",
-    "need a restart", "changes nothing until",
+    "error: ", "warning", "the log's level has changed", "old receipts cannot", "cache", "in force after a restart",
 ]  # fmt: skip
 
 

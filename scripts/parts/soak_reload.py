@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 import time
 
 from soak_checks import Table, check_counts
@@ -12,6 +13,8 @@ from soak_traffic import QUESTIONS, Traffic, tally
 
 CLIENTS = 32
 EDIT_SECONDS = 0.15
+# Share of edits after which SIGHUP has the knowledge read as well.
+HANGUPS = 0.3
 MOST_GROWTH = 1.10
 LAST_SECONDS = 15
 # The facts of this knowledge are alike on purpose.
@@ -72,6 +75,9 @@ async def under_fire(place: Place, rng: random.Random, edits: int, rate: float) 
     for generation in range(1, edits + 1):
         write_knowledge(place, generation)
         await asyncio.sleep(rng.uniform(0.2, 1.8) * EDIT_SECONDS)
+        if rng.random() < HANGUPS:
+            # Read twice at once: by whoever watches the files, and because it was told.
+            server.send(signal.SIGHUP)
     seconds = time.monotonic() - began
     is_served = await last_is_served(traffic.outcomes, edits)
     outcomes = await traffic.stop()
