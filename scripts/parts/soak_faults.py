@@ -25,7 +25,7 @@ EXPECTED = [
 class Faults:
     """Draws one fault after the other; remembers when the upstream was away."""
 
-    def __init__(self, place: Place, server: Foreword, rng: random.Random):
+    def __init__(self, place: Place, server: Foreword | None, rng: random.Random):
         self.place, self.server, self.rng = place, server, rng
         self.done: Counter[str] = Counter()
         self.outages: list[tuple[float, float]] = []

@@ -9,17 +9,19 @@ import time
 from soak_checks import Table, half_written, read_audit, read_store
 from soak_faults import Faults
 from soak_place import Foreword, Place
-from soak_run import print_wrong, unexplained
+from soak_run import LEFT_ALONE, print_wrong, unexplained
 from soak_traffic import Traffic
 
 RATE, CLIENTS = 60, 16
 SOONEST_SECONDS, LATEST_SECONDS = 0.05, 2.5
 # One time in so many it is killed while it starts.
 STARTING = 5
+# Two times in five the moment is not left to chance: it is when the cache is being written, as soon as that is seen.
+WRITING = (1, 3)
+LONGEST_LOOK_SECONDS, BETWEEN_LOOKS_SECONDS = 4, 0.0002
 # What was begun and never finished is removed once it is a minute old.
 LATER_SECONDS = 600
-# Edits that hit the moment between a file's truncation and its writing are refused, and say so.
-EXPECTED = ["knowledge not reloaded", "refused"]
+EXPECTED = ["knowledge not reloaded", "refused", "near-duplicate", LEFT_ALONE]
 
 
 async def edit_without_end(faults: Faults, rng: random.Random) -> None:
@@ -28,7 +30,15 @@ async def edit_without_end(faults: Faults, rng: random.Random) -> None:
         await asyncio.sleep(rng.uniform(0.05, 0.3))
 
 
-async def one_life(place: Place, rng: random.Random, number: int) -> tuple[list, Foreword]:
+def kill_while_writing(place: Place, server: Foreword) -> None:
+    """Kills as soon as a file more than before lies beside the cache, or after a while."""
+    before, until = len(os.listdir(place.cache)), time.monotonic() + LONGEST_LOOK_SECONDS
+    while time.monotonic() < until and len(os.listdir(place.cache)) <= before:
+        time.sleep(BETWEEN_LOOKS_SECONDS)
+    server.send(signal.SIGKILL)
+
+
+async def one_life(place: Place, faults: Faults, rng: random.Random, number: int) -> tuple[list, Foreword]:
     """Starts a foreword, lets it work, and kills it; gives what the clients got."""
     server = Foreword.spawn(place, f"kill-{number}")
     if number % STARTING == STARTING - 1:
@@ -37,10 +47,12 @@ async def one_life(place: Place, rng: random.Random, number: int) -> tuple[list,
         await server.ended(10)
         return [], server
     await server.ready()
-    faults, traffic = Faults(place, server, rng), Traffic(server.port, rng, RATE, CLIENTS)
+    traffic = Traffic(server.port, rng, RATE, CLIENTS)
     editing = asyncio.create_task(edit_without_end(faults, rng))
     traffic.start()
     await asyncio.sleep(rng.uniform(SOONEST_SECONDS, LATEST_SECONDS))
+    if number % STARTING in WRITING:
+        await asyncio.to_thread(kill_while_writing, place, server)
     server.send(signal.SIGKILL)
     await server.ended(10)
     editing.cancel()
@@ -56,10 +68,10 @@ def age(place: Place) -> int:
 
 
 async def at_random_moments(place: Place, rng: random.Random, times: int) -> Table:
-    table = Table(f"kill -9, {times} times")
+    table, faults = Table(f"kill -9, {times} times"), Faults(place, None, rng)
     outcomes, strange, unsound, damaged, more_cut, cut = [], {}, [], 0, 0, 0
     for number in range(times):
-        got, server = await one_life(place, rng, number)
+        got, server = await one_life(place, faults, rng, number)
         outcomes += got
         strange |= unexplained(server, EXPECTED)
         said, _ = read_store(place.store)
