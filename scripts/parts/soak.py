@@ -40,6 +40,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--edits", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=100)
+    parser.add_argument("--signals", type=float, default=0.3, help="share of edits after which SIGHUP is sent as well")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     return parser.parse_args(arguments)
 
@@ -79,7 +80,7 @@ async def reload(place: Place, options: argparse.Namespace, rng: random.Random) 
     soak_reload.write_knowledge(place, 0)
     place.configure()
     await warm(place)
-    return [await soak_reload.under_fire(place, rng, options.edits, options.rate)]
+    return [await soak_reload.under_fire(place, rng, options.edits, options.rate, options.signals)]
 
 
 def main(arguments: list[str]) -> int:

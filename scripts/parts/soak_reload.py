@@ -13,8 +13,6 @@ from soak_traffic import QUESTIONS, Traffic, tally
 
 CLIENTS = 32
 EDIT_SECONDS = 0.15
-# Share of edits after which SIGHUP has the knowledge read as well.
-HANGUPS = 0.3
 MOST_GROWTH = 1.10
 LAST_SECONDS = 15
 # The facts of this knowledge are alike on purpose.
@@ -66,7 +64,7 @@ def went_back(outcomes: list) -> int:
     return count
 
 
-async def under_fire(place: Place, rng: random.Random, edits: int, rate: float) -> Table:
+async def under_fire(place: Place, rng: random.Random, edits: int, rate: float, signals: float) -> Table:
     table = Table(f"{edits:,} edits in a row against {rate:.0f} requests a second")
     server = await Foreword.start(place, "reload")
     traffic, watch = Traffic(server.port, rng, rate, CLIENTS, KINDS), Watch(server)
@@ -75,7 +73,7 @@ async def under_fire(place: Place, rng: random.Random, edits: int, rate: float) 
     for generation in range(1, edits + 1):
         write_knowledge(place, generation)
         await asyncio.sleep(rng.uniform(0.2, 1.8) * EDIT_SECONDS)
-        if rng.random() < HANGUPS:
+        if rng.random() < signals:
             # Read twice at once: by whoever watches the files, and because it was told.
             server.send(signal.SIGHUP)
     seconds = time.monotonic() - began
@@ -104,6 +102,7 @@ async def under_fire(place: Place, rng: random.Random, edits: int, rate: float) 
     check_counts(table, samples, outcomes)
     second, last = watch.quarters(0)
     table.row("memory, second and last quarter", f"{second:.0f}, {last:.0f} MB", f"at most {MOST_GROWTH:.0%}", last <= second * MOST_GROWTH)
+    table.row("memory by eighths of the time, MB", watch.course(), "–", True)
     second, last = watch.quarters(1)
     table.row("descriptors, second and last quarter", f"{second:.0f}, {last:.0f}", "at most 5 more", last <= second + 5)
     now = server.fds()

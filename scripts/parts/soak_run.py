@@ -95,6 +95,7 @@ async def under_faults(place: Place, rng: random.Random, seconds: float) -> Tabl
     table.row("the last edit is served", *(("yes", "yes", True) if await sees(server, rng, 4242) else ("no", "yes", False)))
     second, last = watch.quarters(0)
     table.row("memory, second and last quarter", f"{second:.0f}, {last:.0f} MB", f"at most {MOST_GROWTH:.0%}", last <= second * MOST_GROWTH)
+    table.row("memory by eighths of the time, MB", watch.course(), "–", True)
     now = server.fds()
     table.row("descriptors, start and end", f"{at_start}, {now}", f"at most {DESCRIPTORS_MORE} more", now <= at_start + DESCRIPTORS_MORE)
     strange = unexplained(server, [*EXPECTED, LEFT_ALONE])
