@@ -11,7 +11,7 @@ from soak_place import Foreword, Place
 from soak_run import LEFT_ALONE, print_wrong, unexplained
 from soak_traffic import QUESTIONS, Traffic, tally
 
-CLIENTS = 32
+CLIENTS = 64
 EDIT_SECONDS = 0.15
 MOST_GROWTH = 1.10
 LAST_SECONDS = 15
