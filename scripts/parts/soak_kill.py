@@ -102,6 +102,6 @@ async def at_random_moments(place: Place, rng: random.Random, times: int) -> Tab
     table.row("its last line now", "whole" if audit.ends_whole else "cut", "whole", audit.ends_whole)
     table.none("receipts there twice", sum(count - 1 for count in audit.ids.values()))
     table.none("caches that are not whole", damaged)
-    table.row("half-written files that the kills left beside the cache", left_behind, "–", True)
+    table.row("half-written files that the kills left beside the cache", left_behind, "–", None)
     table.none("of them there after a start ten minutes later", len(half_written(place)))
     return table

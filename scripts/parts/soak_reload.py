@@ -82,7 +82,7 @@ async def under_fire(place: Place, rng: random.Random, edits: int, rate: float, 
     watch.stop()
     samples = await server.quiet()
     counts = tally(outcomes)
-    table.row("edits a second", f"{edits / seconds:.1f}", "–", True)
+    table.row("edits a second", f"{edits / seconds:.1f}", "–", None)
     table.row("requests a second", f"{len(outcomes) / (time.monotonic() - began):.0f}", f"about {rate:.0f}",
               len(outcomes) >= 0.9 * rate * seconds)  # fmt: skip
     table.some("answers, byte for byte the upstream's", counts["ok"])
@@ -101,8 +101,9 @@ async def under_fire(place: Place, rng: random.Random, edits: int, rate: float, 
     table.row("the last edit is served", "yes" if is_served else "no", "yes", is_served)
     check_counts(table, samples, outcomes)
     second, last = watch.quarters(0)
-    table.row("memory, second and last quarter", f"{second:.0f}, {last:.0f} MB", f"at most {MOST_GROWTH:.0%}", last <= second * MOST_GROWTH)
-    table.row("memory by eighths of the time, MB", watch.course(), "–", True)
+    figure = f"{second:.0f}, {last:.0f} MB"
+    table.row("memory, second and last quarter", figure, f"at most {MOST_GROWTH:.0%}", last <= second * MOST_GROWTH)
+    table.row("memory by eighths of the time, MB", watch.course(), "–", None)
     second, last = watch.quarters(1)
     table.row("descriptors, second and last quarter", f"{second:.0f}, {last:.0f}", "at most 5 more", last <= second + 5)
     now = server.fds()
