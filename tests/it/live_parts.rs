@@ -182,6 +182,9 @@ fn dump(path: &Path) -> Vec<String> {
         "SELECT format('%s %s %s %s %d %d %d %d', kind, value, arm, brand, conversation, day, answers, mentions) FROM parts",
         "SELECT format('%s %s %s %d: %d %d %d %d %d %d', kind, value, arm, day, clusters, answers, mentions, answers_squared, \
          mentions_squared, products) FROM part_sums",
+        "SELECT format('%s %s %d %d %d %d', arm, brand, conversation, day, answers, missing) FROM conversations",
+        "SELECT format('%s %d %d: %d %d %d %d %d %d %d', arm, day, half, clusters, answers, mentions, answers_squared, \
+         mentions_squared, products, missing) FROM sums",
     ] {
         let mut statement = connection.prepare(query).unwrap();
         rows.extend(statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap));
@@ -207,6 +210,13 @@ fn a_store_of_before_is_brought_up_to_date_with_what_its_receipts_say() {
             )
             .unwrap();
     }
+    connection
+        .execute_batch(
+            "INSERT INTO conversations SELECT brand, arm, json_extract(receipt, '$.conversation'), MIN(time / 86400000), \
+             COUNT(mentioned), COALESCE(SUM(mentioned), 0), COUNT(*) - COUNT(mentioned) FROM receipts \
+             WHERE arm <> '' AND json_extract(receipt, '$.eligible') GROUP BY 1, 2, 3",
+        )
+        .unwrap();
     connection.pragma_update(None, "user_version", 1).unwrap();
     drop(connection);
     assert!(matches!(Store::read(&old), Err(StoreError::Older(_))));
