@@ -11,6 +11,8 @@ pub mod document;
 pub mod inject;
 #[path = "../../src/knowledge/mod.rs"]
 pub mod knowledge;
+#[path = "../../src/leaks/mod.rs"]
+pub mod leaks;
 #[path = "../../src/mentions/mod.rs"]
 pub mod mentions;
 

@@ -39,7 +39,7 @@ def start(
     anywhere = "127.0.0.1:0"
     command = [str(binary), "serve", "--config", str(config), "--upstream", upstream_url]
     child = children.start("foreword", [*command, "--listen", anywhere, "--admin", anywhere], cwd=ROOT, env=settings)
-    address = r"(http://[^\s\"',]+)"
+    address = r"(https?://[^\s\"',]+)"
     listening = child.wait_for_line(rf"listening on\W+{address}", READY_SECONDS)[1].rstrip("/.")
     admin = child.wait_for_line(rf"admin on\W+{address}", READY_SECONDS)[1].rstrip("/.")
     child.wait_until_ready(f"{admin}/readyz", READY_SECONDS)

@@ -116,14 +116,16 @@ impl Admin {
             .iter()
             .map(|brand| serde_json::json!({ "id": brand.id, "items": brand.len() }))
             .collect();
+        let lexical = self.planner.is_lexical_only() || snapshot.report.waiting > 0;
         let body = serde_json::json!({
             "status": "ok",
             "version": env!("CARGO_PKG_VERSION"),
-            "retrieval": if self.planner.is_lexical_only() { "lexical" } else { "hybrid" },
+            "retrieval": if lexical { "lexical" } else { "hybrid" },
             "snapshot": {
                 "id": &*snapshot.id,
                 "built": snapshot.built.to_string(),
                 "recipe": snapshot.recipe.name,
+                "texts_waiting": snapshot.report.waiting,
                 "brands": brands,
             },
         });

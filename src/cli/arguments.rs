@@ -131,6 +131,15 @@ pub struct Explain {
     /// The brand whose items may be told, instead of the default.
     #[arg(long, value_name = "BRAND")]
     pub brand: Option<String>,
+    /// Tags, separated by commas: only items with one of them.
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// To whom is spoken, separated by commas: items for others stay out.
+    #[arg(long, value_name = "AUDIENCE", value_delimiter = ',')]
+    pub audience: Vec<String>,
+    /// Only items in this language.
+    #[arg(long, value_name = "TAG")]
+    pub language: Option<String>,
     /// An arm of an experiment, for instance recipe:inline+k:2 (see `foreword measure --help`).
     #[arg(long, value_name = "ARM")]
     pub arm: Option<String>,

@@ -13,7 +13,10 @@ use crate::snapshot::Builder;
 
 pub(super) fn run(common: &Common, check: &Check) -> Exit {
     let (file, optional) = common.file();
-    let (settings, mut found) = load(&file, optional, &common.overrides());
+    let (mut settings, mut found) = load(&file, optional, &common.overrides());
+    if let Some(settings) = &mut settings {
+        settings.snapshot.lexical_first = usize::MAX;
+    }
     if let Some(asked) = &check.explain {
         return explain(asked.as_deref(), settings.as_ref());
     }

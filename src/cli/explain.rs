@@ -14,9 +14,9 @@ use crate::chat::{Dialect, quote_string};
 use crate::config::load;
 use crate::document::Severity;
 use crate::inject::{Decision, TurnOutcome};
-use crate::knowledge::Body;
+use crate::knowledge::{Body, Filter};
 use crate::retrieval::{Candidate, Hits};
-use crate::snapshot::{BrandChoice, ExplainedTurn, Explanation, Treatment, WatchMode};
+use crate::snapshot::{BrandChoice, Choice, ExplainedTurn, Explanation, Treatment, WatchMode};
 
 pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
     let (file, optional) = common.file();
@@ -24,6 +24,7 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
     problems(&found, Severity::Warning);
     let Some(mut settings) = settings else { return Exit::BadInput };
     settings.watch = WatchMode::Off;
+    settings.snapshot.lexical_first = usize::MAX;
     let body = match request_body(explain) {
         Ok(body) => body,
         Err(error) => {
@@ -43,7 +44,9 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
         }
     };
     let brand = explain.brand.clone().map_or(BrandChoice::Default, BrandChoice::Named);
-    match core.planner.explain(&body, Dialect::of_body(&body), &brand, &treatment) {
+    let filter = Filter::new(explain.tags.clone(), explain.audience.clone(), explain.language.as_deref());
+    let choice = Choice { brand, filter };
+    match core.planner.explain(&body, Dialect::of_body(&body), &choice, &treatment) {
         Ok(explanation) if explain.json => {
             out(&format!("{:#}\n", explanation.document(explain.candidates)));
             Exit::Success

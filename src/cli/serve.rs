@@ -149,6 +149,9 @@ fn banner(bound: &Bound, upstream: &str) -> String {
         snapshot.brands.iter().map(|brand| format!("{} ({} items)", brand.id, brand.len())).collect();
     let recipes: Vec<&str> = snapshot.recipes.keys().map(String::as_str).collect();
     let model = match &core.model {
+        Ok(name) if snapshot.report.waiting > 0 => {
+            format!("{name} (words alone are compared until {} texts have a vector)", snapshot.report.waiting)
+        }
         Ok(name) => name.clone(),
         Err(reason) => format!("none, so that only words are compared ({reason})"),
     };

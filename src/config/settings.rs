@@ -156,6 +156,7 @@ fn resolve(reader: &mut Reader) -> Settings {
             keys,
             route: RouteSettings {
                 brand_header: reader.flag("knowledge.brand_header", false),
+                filter_headers: reader.flag("knowledge.filter_headers", false),
                 allowed_paths: allowed_paths(reader, operator_key),
                 paths: paths(reader),
                 experiment_token: token(reader, "measure.token_env"),
@@ -285,6 +286,7 @@ fn snapshot(reader: &mut Reader) -> SnapshotSettings {
         lenient: reader.choice("upstream.profile", false, &[("strict", false), ("lenient", true)]),
         lints: lints(reader),
         topics: topics(reader),
+        lexical_first: count(reader, "retrieval.lexical_first", 2_000, 0..=1 << 40),
     }
 }
 

@@ -79,7 +79,7 @@ impl Console {
         };
         let (planner, brand, dialect) = (self.planner.clone(), attempt.brand(), pasted.dialect);
         let explaining = tokio::task::spawn_blocking(move || {
-            let explained = planner.explain(&body, dialect, &brand, &treatment);
+            let explained = planner.explain(&body, dialect, &brand.into(), &treatment);
             (explained.map(|explanation| explanation.spliced.body).map_err(|error| error.to_string()), body)
         });
         let (sent, body) = explaining.await.map_err(|_| "Retrieval broke off; the log says more.")?;

@@ -59,7 +59,7 @@ impl Console {
         self.planner.can_treat(&treatment).map_err(|error| format!("{error}."))?;
         let (planner, brand) = (self.planner.clone(), attempt.brand());
         let explaining = tokio::task::spawn_blocking(move || {
-            let explained = planner.explain(&pasted.body, pasted.dialect, &brand, &treatment);
+            let explained = planner.explain(&pasted.body, pasted.dialect, &brand.into(), &treatment);
             (pasted, explained.map_err(|error| format!("Retrieval failed: {error}.")))
         });
         match explaining.await {

@@ -1,6 +1,7 @@
 //! What each turn of a conversation gets. A plan grows turn by turn and never changes what it has
 //! placed, so that the messages of a continued conversation begin with those of the shorter one.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -122,7 +123,7 @@ impl Plan {
         let mut room = recipe.max_tokens.min(budget.conversation_tokens.saturating_sub(self.told_tokens()));
         let mut chosen = Vec::new();
         let mut reason = SkipReason::BelowThreshold;
-        for &offer in offers {
+        for offer in varied(offers, recipe) {
             if chosen.len() == recipe.max_items {
                 break;
             }
@@ -178,6 +179,23 @@ impl Plan {
             _ => Decision::Injected { items: self.items(), tokens: self.tokens },
         }
     }
+}
+
+/// The offers, best first, but that those come last of which there are enough alike before them: of the same
+/// source, or of the same kind.
+fn varied<'a>(offers: &[&'a Prepared], recipe: &Recipe) -> Vec<&'a Prepared> {
+    let (mut first, mut last): (Vec<&Prepared>, Vec<&Prepared>) = (Vec::new(), Vec::new());
+    for &offer in offers {
+        let alike = |is_alike: &dyn Fn(&Item, &Item) -> bool| {
+            first.iter().filter(|other| is_alike(&other.item, &offer.item)).count()
+        };
+        let same_source = alike(&|a, b| a.source.is_some() && a.source == b.source);
+        let same_kind = alike(&|a, b| discriminant(&a.body) == discriminant(&b.body));
+        let enough = same_source >= recipe.max_per_source || same_kind >= recipe.max_per_kind;
+        if enough { last.push(offer) } else { first.push(offer) }
+    }
+    first.append(&mut last);
+    first
 }
 
 impl Placement {

@@ -1,7 +1,7 @@
 //! Recipes: files in `prompts/` that say how items become messages and where these go.
 //!
-//! Front matter (`placement`, `max_items`, `max_tokens`, `order`) over sections that begin with a line
-//! `## name`; each section is a minijinja template.
+//! Front matter (`placement`, `max_items`, `max_tokens`, `max_per_source`, `max_per_kind`, `order`) over sections that
+//! begin with a line `## name`; each section is a minijinja template.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ use crate::knowledge::{Body, Item, Origin, Validity};
 const TEMPLATE_FUEL: u64 = 100_000;
 const DEFAULT_MAX_ITEMS: i64 = 4;
 const DEFAULT_MAX_TOKENS: i64 = 500;
+/// Items of one source, or of one kind, from which others that pass are preferred.
+const DEFAULT_MAX_ALIKE: i64 = 3;
 
 /// Orders to hide or deny that context was given. No recipe may hold one.
 const CONCEALMENT: &[&str] = &[
@@ -123,6 +125,10 @@ pub struct Recipe {
     pub max_items: usize,
     /// Most tokens a turn.
     pub max_tokens: u32,
+    /// Items of one source from which others are preferred.
+    pub max_per_source: usize,
+    /// Facts, or examples, from which the other kind is preferred.
+    pub max_per_kind: usize,
     /// Order of the items.
     pub order: Order,
     /// Hash of the file.
@@ -291,6 +297,8 @@ fn parse(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Option<Recipe>
         .unwrap_or(Order::RelevantLast);
     let max_items = table.integer_within("max_items", 1..=32).unwrap_or(DEFAULT_MAX_ITEMS);
     let max_tokens = table.integer_within("max_tokens", 1..=100_000).unwrap_or(DEFAULT_MAX_TOKENS);
+    let mut at_most = |key| table.integer_within(key, 1..=32).unwrap_or(DEFAULT_MAX_ALIKE);
+    let (max_per_source, max_per_kind) = (at_most("max_per_source"), at_most("max_per_kind"));
     table.finish();
 
     let templates = compile(file, &place, sections(text, body), placement, problems);
@@ -299,6 +307,8 @@ fn parse(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Option<Recipe>
         placement,
         max_items: usize::try_from(max_items).ok()?,
         max_tokens: u32::try_from(max_tokens).ok()?,
+        max_per_source: usize::try_from(max_per_source).ok()?,
+        max_per_kind: usize::try_from(max_per_kind).ok()?,
         order,
         hash: blake3::hash(text.as_bytes()),
         templates: Arc::new(templates),

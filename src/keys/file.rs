@@ -52,6 +52,7 @@ fn read_key(node: &Node, file: &Path, text: &Arc<str>, ring: &mut KeyRing, probl
     let name = table.string("name").unwrap_or_else(|| id.clone());
     let hash = table.string("hash").as_deref().and_then(Hashed::parse);
     let brands = table.strings("brands");
+    let filter = (table.strings("tags"), table.strings("audience"));
     let holdout = table.share("holdout");
     let per_minute = table.integer_within("requests_per_minute", 1..=1_000_000);
     let hint = "make the key anew with: foreword key new --name NAME";
@@ -62,7 +63,7 @@ fn read_key(node: &Node, file: &Path, text: &Arc<str>, ring: &mut KeyRing, probl
         None => table.error("hash", "the key has no hash of the form blake3:salt:hash", hint),
         Some(hash) => {
             let per_minute = per_minute.and_then(|number| u32::try_from(number).ok());
-            if !ring.add(hash, Client::new(id, name, brands, holdout, per_minute)) {
+            if !ring.add(hash, Client::new(id, name, brands, filter, holdout, per_minute)) {
                 table.error("id", "another key has the same id", "take one of the two out");
             }
         }

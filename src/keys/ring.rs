@@ -18,6 +18,10 @@ pub struct Client {
     pub name: String,
     /// The brands whose items it may be told, by id; empty means those of every request.
     pub brands: Arc<[String]>,
+    /// Tags of which an item needs one to be told to it; empty: any item.
+    pub tags: Vec<String>,
+    /// Whom it speaks for: items that are for some are told to it where it is among these.
+    pub audience: Vec<String>,
     /// Share of its conversations that are held out; `None`: as the brands and the configuration say.
     pub holdout: Option<f64>,
     limiter: Option<DefaultDirectRateLimiter>,
@@ -44,6 +48,7 @@ impl Client {
         id: String,
         name: String,
         brands: Vec<String>,
+        (tags, audience): (Vec<String>, Vec<String>),
         holdout: Option<f64>,
         per_minute: Option<u32>,
     ) -> Client {
@@ -52,6 +57,8 @@ impl Client {
             id,
             name,
             brands: brands.into(),
+            tags,
+            audience,
             holdout,
             limiter: quota.map(DefaultDirectRateLimiter::direct),
         }

@@ -117,6 +117,8 @@ pub struct Gauges {
     pub tunnels: Gauge,
     /// Items in the served snapshot.
     pub snapshot_items: Gauge,
+    /// Texts that have no vector yet.
+    pub texts_waiting: Gauge,
     /// When the served snapshot was built, in seconds since 1970.
     pub snapshot_time: Gauge<f64, AtomicU64>,
 }
@@ -245,6 +247,11 @@ impl Metrics {
         registry.register("retrieval_jobs", "Retrievals that run or wait", gauges.retrievals.clone());
         registry.register("open_tunnels", "Open WebSockets", gauges.tunnels.clone());
         registry.register("snapshot_items", "Items in the served snapshot", gauges.snapshot_items.clone());
+        registry.register(
+            "texts_waiting",
+            "Texts without a vector yet: the words alone of their brands are compared",
+            gauges.texts_waiting.clone(),
+        );
         registry.register(
             "snapshot_timestamp",
             "When the served snapshot was built, in seconds since 1970",

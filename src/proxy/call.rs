@@ -11,7 +11,7 @@ use super::body::Answer;
 use super::error::ProxyError;
 use super::exchange::Exchange;
 use crate::chat::Dialect;
-use crate::snapshot::{BrandChoice, Treatment};
+use crate::snapshot::{Choice, Treatment};
 use crate::upstream::{RequestBody, TimedBody};
 
 /// As it came from the client.
@@ -32,8 +32,8 @@ pub struct Routed {
     pub target: String,
     /// The request shape, where injection knows it.
     pub dialect: Option<Dialect>,
-    /// Whose items may be told.
-    pub brand: BrandChoice,
+    /// Which items may be told.
+    pub choice: Choice,
     /// The client asked for an answer without added context.
     pub opted_out: bool,
     /// How an experiment asks it to be treated; `None` for the requests of users.

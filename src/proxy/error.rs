@@ -44,8 +44,10 @@ impl ProxyError {
                 StatusCode::BAD_REQUEST
             }
             ProxyError::Upstream(UpstreamError::Timeout(_)) => StatusCode::GATEWAY_TIMEOUT,
+            ProxyError::Upstream(UpstreamError::ClientBody { late: true, .. }) => StatusCode::REQUEST_TIMEOUT,
+            ProxyError::Upstream(UpstreamError::ClientBody { late: false, .. }) => StatusCode::BAD_REQUEST,
             ProxyError::Upstream(_) => StatusCode::BAD_GATEWAY,
-            ProxyError::ClientBody(BodyError::Silent(_)) => StatusCode::REQUEST_TIMEOUT,
+            ProxyError::ClientBody(BodyError::Silent(_) | BodyError::Slow(_)) => StatusCode::REQUEST_TIMEOUT,
             ProxyError::ClientBody(BodyError::Broken(_)) => StatusCode::BAD_REQUEST,
             ProxyError::PathNotAllowed => StatusCode::FORBIDDEN,
             ProxyError::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -61,8 +63,10 @@ impl ProxyError {
             ProxyError::Upstream(UpstreamError::Broken(_) | UpstreamError::Switched) => "upstream_broken",
             ProxyError::Upstream(UpstreamError::Timeout(_)) => "upstream_timeout",
             ProxyError::Upstream(UpstreamError::Target(_)) | ProxyError::Target(_) => "bad_target",
-            ProxyError::ClientBody(BodyError::Silent(_)) => "request_body_timeout",
-            ProxyError::ClientBody(BodyError::Broken(_)) => "request_body_broken",
+            ProxyError::ClientBody(BodyError::Silent(_) | BodyError::Slow(_))
+            | ProxyError::Upstream(UpstreamError::ClientBody { late: true, .. }) => "request_body_timeout",
+            ProxyError::ClientBody(BodyError::Broken(_))
+            | ProxyError::Upstream(UpstreamError::ClientBody { late: false, .. }) => "request_body_broken",
             ProxyError::PathNotAllowed => "path_not_allowed",
             ProxyError::Arm(_) => "unknown_arm",
             ProxyError::Unauthenticated => "invalid_api_key",
@@ -89,10 +93,14 @@ impl ProxyError {
             ProxyError::Upstream(UpstreamError::Target(_)) | ProxyError::Target(_) => {
                 "foreword serves plain paths only: no absolute URLs, no CONNECT, no dot segments, and a Host."
             }
-            ProxyError::ClientBody(BodyError::Silent(_)) => {
+            ProxyError::ClientBody(BodyError::Silent(_) | BodyError::Slow(_))
+            | ProxyError::Upstream(UpstreamError::ClientBody { late: true, .. }) => {
                 "The request body did not arrive in time (server.body_timeout)."
             }
-            ProxyError::ClientBody(BodyError::Broken(_)) => "The request body broke off or is badly framed.",
+            ProxyError::ClientBody(BodyError::Broken(_))
+            | ProxyError::Upstream(UpstreamError::ClientBody { late: false, .. }) => {
+                "The request body broke off or is badly framed."
+            }
             ProxyError::PathNotAllowed => {
                 "This path may not be used with the key that foreword holds (upstream.allowed_paths)."
             }

@@ -2,14 +2,13 @@
 //! brand is scored against it, and the threshold is the score that only a chosen share of them reaches.
 //! What counts as near differs from one knowledge base to the next; that share does not.
 
-use std::sync::Arc;
-
 use super::embedder::{EmbedError, Embedder};
 use super::index::Index;
 use super::language::detect;
 use super::query::Query;
 use super::search::{SearchSettings, Vectors, best_score};
 use super::store::VectorStore;
+use super::vector::Vector;
 
 /// Prompts that are about no brand.
 const COHORT: &str = include_str!("cohort.txt");
@@ -29,7 +28,7 @@ pub(super) fn cohort_vectors(
     store: &mut VectorStore,
     embedder: &Embedder,
     progress: &mut dyn FnMut(usize, usize),
-) -> Result<Vec<Arc<[f32]>>, EmbedError> {
+) -> Result<Vec<Vector>, EmbedError> {
     let count = cohort().count();
     cohort()
         .enumerate()
@@ -37,7 +36,7 @@ pub(super) fn cohort_vectors(
             Some(vector) => Ok(vector),
             None => {
                 let vector = embedder.embed(prompt)?;
-                store.put_vector(prompt, Arc::clone(&vector));
+                store.put_vector(prompt, vector.clone());
                 progress(done + 1, count);
                 Ok(vector)
             }
@@ -56,7 +55,7 @@ pub struct Calibration {
 
 impl Calibration {
     /// Scores the cohort against an index.
-    pub(super) fn measure(index: &Index, vectors: &[Arc<[f32]>], settings: &SearchSettings) -> Calibration {
+    pub(super) fn measure(index: &Index, vectors: &[Vector], settings: &SearchSettings) -> Calibration {
         let count = cohort().count();
         let most = (MAX_PRODUCTS / index.vectors().max(1)).clamp(MIN_PROMPTS, count);
         let score = |foreign: bool| {

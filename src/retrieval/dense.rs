@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::admitted::Admitted;
 use super::vector::{Vector, cosines, differences, sketch_words};
 
 /// Items whose cosines are computed for one query. Up to so many items the search is exact; beyond, the
@@ -11,6 +12,9 @@ use super::vector::{Vector, cosines, differences, sketch_words};
 const SHORTLIST: usize = 1_024;
 /// Vectors whose sketches are compared at a time: their differences stay in the processor's cache.
 const BLOCK: usize = 8_192;
+
+/// The distance of an item that is not looked for.
+const NOWHERE: u16 = u16::MAX;
 
 /// Vectors of one brand's items. Each item has one for the whole and may have more for its parts.
 #[derive(Debug, Default)]
@@ -57,9 +61,9 @@ impl Dense {
     }
 
     /// The `count` items that are most like a query that [fits](Dense::fits), best first; equal ones in the
-    /// order of the items.
-    pub(super) fn nearest(&self, query: &Vector, count: usize) -> Vec<usize> {
-        let shortlist = self.shortlist(query, SHORTLIST.max(count));
+    /// order of the items. `among` is where they are looked for; `None`: among all.
+    pub(super) fn nearest(&self, query: &Vector, count: usize, among: Option<&Admitted>) -> Vec<usize> {
+        let shortlist = self.shortlist(query, SHORTLIST.max(count), among);
         let mut found: Vec<(f32, usize)> =
             shortlist.into_iter().map(|item| (self.cosine(item, query), item)).collect();
         let by_likeness = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
@@ -72,13 +76,20 @@ impl Dense {
     }
 
     /// The `count` items whose sketches are nearest to the query's; of equally near ones the first.
-    fn shortlist(&self, query: &Vector, count: usize) -> Vec<usize> {
-        if self.items.len() <= count {
-            return (0..self.items.len()).collect();
+    fn shortlist(&self, query: &Vector, count: usize, among: Option<&Admitted>) -> Vec<usize> {
+        if among.map_or(self.items.len(), Admitted::len) <= count {
+            return match among {
+                Some(among) => among.places().collect(),
+                None => (0..self.items.len()).collect(),
+            };
         }
-        let distances = self.distances(query);
+        let mut distances = self.distances(query);
+        if let Some(among) = among {
+            let others = distances.iter_mut().enumerate().filter(|(item, _)| !among.holds(*item));
+            others.for_each(|(_, distance)| *distance = NOWHERE);
+        }
         let mut at_distance = vec![0_usize; 2 * self.dimension + 1];
-        for &distance in &distances {
+        for &distance in distances.iter().filter(|distance| **distance != NOWHERE) {
             at_distance[usize::from(distance)] += 1;
         }
         let mut nearer = 0;
@@ -154,6 +165,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Dense, SHORTLIST};
+    use crate::retrieval::admitted::Admitted;
     use crate::retrieval::vector::Vector;
 
     const DIMENSION: usize = 384;
@@ -189,7 +201,7 @@ mod tests {
             exact.sort_by(|&a, &b| {
                 dense.cosine(b, &query).total_cmp(&dense.cosine(a, &query)).then(a.cmp(&b))
             });
-            let nearest = dense.nearest(&query, 10);
+            let nearest = dense.nearest(&query, 10, None);
             found += nearest.iter().filter(|item| exact[..10].contains(item)).count();
             wanted += 10;
         }
@@ -197,9 +209,30 @@ mod tests {
     }
 
     #[test]
+    fn among_some_the_nearest_are_those_of_an_index_of_these() {
+        let vectors: Vec<Arc<[Vector]>> =
+            (0..4 * SHORTLIST as u64).map(|seed| Arc::from([vector(seed % 64, seed)])).collect();
+        let dense = Dense::new(vectors.clone());
+        // Fewer than are looked at closely, and more.
+        for every in [2, 7] {
+            let admitted = Admitted::new((0..vectors.len()).map(|item| item % every == 1).collect());
+            let places: Vec<usize> = admitted.places().collect();
+            let alone = Dense::new(places.iter().map(|place| Arc::clone(&vectors[*place])).collect());
+            for query in 0..10 {
+                let query = vector(query, 1_000_000 + query);
+                let expected: Vec<usize> =
+                    alone.nearest(&query, 10, None).into_iter().map(|item| places[item]).collect();
+                assert_eq!(dense.nearest(&query, 10, Some(&admitted)), expected);
+            }
+        }
+        let none = Admitted::new(vec![false; vectors.len()]);
+        assert!(dense.nearest(&vector(1, 1), 10, Some(&none)).is_empty());
+    }
+
+    #[test]
     fn of_equal_items_the_first_are_nearest() {
         let dense = Dense::new(vec![Arc::from([vector(1, 1), vector(1, 2)]); 2 * SHORTLIST]);
-        assert_eq!((dense.nearest(&vector(1, 3), 3), dense.len()), (vec![0, 1, 2], 4 * SHORTLIST));
-        assert!(Dense::default().nearest(&vector(1, 3), 3).is_empty());
+        assert_eq!((dense.nearest(&vector(1, 3), 3, None), dense.len()), (vec![0, 1, 2], 4 * SHORTLIST));
+        assert!(Dense::default().nearest(&vector(1, 3), 3, None).is_empty());
     }
 }

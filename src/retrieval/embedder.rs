@@ -1,7 +1,6 @@
 //! Text becomes a vector.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use fastembed::TextEmbedding;
@@ -12,6 +11,7 @@ use super::model::{EmbedderSettings, OpenError, open};
 use super::query::{Query, Speaker};
 use super::search::Vectors;
 use super::store::Identity;
+use super::vector::Vector;
 
 /// How much of what the user said before is blended into the vector of a turn.
 const BLENDED: f32 = 0.4;
@@ -37,7 +37,7 @@ pub enum EmbedError {
 /// rebuild of many texts lets single questions in between.
 pub struct Embedder {
     session: FairMutex<TextEmbedding>,
-    cache: Cache<Box<str>, Arc<[f32]>>,
+    cache: Cache<Box<str>, Vector>,
     identity: Identity,
 }
 
@@ -54,7 +54,7 @@ impl Embedder {
             model: embedder.identity.model.clone(),
             reason: error.to_string(),
         })?;
-        embedder.identity.dimension = sample.len();
+        embedder.identity.dimension = sample.dimension();
         Ok(embedder)
     }
 
@@ -69,12 +69,12 @@ impl Embedder {
     }
 
     /// The vector of a query, of length 1, remembered.
-    pub fn embed(&self, text: &str) -> Result<Arc<[f32]>, EmbedError> {
+    pub fn embed(&self, text: &str) -> Result<Vector, EmbedError> {
         if let Some(vector) = self.cache.get(text) {
             return Ok(vector);
         }
         let vector = self.compute(text)?;
-        self.cache.insert(text.into(), Arc::clone(&vector));
+        self.cache.insert(text.into(), vector.clone());
         Ok(vector)
     }
 
@@ -83,17 +83,13 @@ impl Embedder {
         let own = self.embed(&query.text)?;
         let blended = match query.last(Speaker::User) {
             None => None,
-            Some(before) => {
-                let before = self.embed(before)?;
-                let sum = own.iter().zip(&*before).map(|(own, before)| own + BLENDED * before).collect();
-                Some(normalise(sum)?)
-            }
+            Some(before) => Some(normalise(own.plus(BLENDED, &self.embed(before)?))?),
         };
         Ok(Vectors { own, blended })
     }
 
-    /// The vector of a text, of length 1, computed anew.
-    pub(super) fn compute(&self, text: &str) -> Result<Arc<[f32]>, EmbedError> {
+    /// The vector of a text, of length 1, computed anew and not remembered.
+    pub fn compute(&self, text: &str) -> Result<Vector, EmbedError> {
         let mut session = self.session.try_lock_for(PATIENCE).ok_or(EmbedError::Hangs)?;
         let computed = catch_unwind(AssertUnwindSafe(|| session.embed([text], None)));
         drop(session);
@@ -106,18 +102,18 @@ impl Embedder {
     }
 }
 
-fn normalise(mut vector: Vec<f32>) -> Result<Arc<[f32]>, EmbedError> {
+fn normalise(mut vector: Vec<f32>) -> Result<Vector, EmbedError> {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     if !length.is_finite() || length < f32::MIN_POSITIVE {
         return Err(EmbedError::NoDirection);
     }
     vector.iter_mut().for_each(|value| *value /= length);
-    Ok(vector.into())
+    Ok(Vector::of(&vector))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::normalise;
+    use super::{Vector, normalise};
 
     #[test]
     fn only_directions_are_vectors() {
@@ -125,6 +121,6 @@ mod tests {
         assert!(normalise(vec![f32::INFINITY, 1.0]).is_err());
         assert!(normalise(vec![0.0, 0.0]).is_err());
         assert!(normalise(Vec::new()).is_err());
-        assert_eq!(&*normalise(vec![3.0, 4.0]).unwrap(), [0.6, 0.8]);
+        assert_eq!(normalise(vec![3.0, 4.0]).unwrap(), Vector::of(&[0.6, 0.8]));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::admitted::{Admitted, Groups};
 use super::calibration::{Calibration, cohort, cohort_vectors};
 use super::dense::Dense;
 use super::embedder::{EmbedError, Embedder};
@@ -17,7 +18,7 @@ use super::search::SearchSettings;
 use super::store::VectorStore;
 use super::subjects::Subjects;
 use super::vector::Vector;
-use crate::knowledge::{Brand, Item};
+use crate::knowledge::{Brand, Filter, Item};
 
 /// Why a brand cannot be indexed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,7 @@ pub struct Index {
     pub(super) dense: Option<Dense>,
     pub(super) names: NameMatcher,
     pub(super) subjects: Subjects,
+    groups: Groups,
     /// The primary subtag of each item's language.
     pub(super) languages: Vec<String>,
     pub(super) calibration: Calibration,
@@ -104,6 +106,11 @@ fn names_of(brand: &Brand) -> Vec<String> {
 /// The items that may be told now.
 fn valid(brand: &Brand, now: Timestamp) -> impl Iterator<Item = &Arc<Item>> {
     brand.items.iter().filter(move |item| item.validity.contains(now))
+}
+
+/// The texts of a brand's valid items that have no vector yet. Those that have one stay in the store.
+pub fn texts_without_vector(brand: &Brand, now: Timestamp, store: &mut VectorStore) -> Vec<String> {
+    valid(brand, now).flat_map(|item| texts(item)).filter(|text| !store.keep(text)).collect()
 }
 
 /// Letters from which an item's language is believed to be what it seems to be.
@@ -198,6 +205,7 @@ impl Index {
             names: NameMatcher::new(names_of.iter().map(String::as_str)),
             names_of,
             subjects: Subjects::new(&items),
+            groups: Groups::new(&items),
             items,
             dense,
             languages,
@@ -232,6 +240,11 @@ impl Index {
         self.calibration.threshold(false, self.dense.is_some(), settings)
     }
 
+    /// Whether its items are compared by meaning too.
+    pub fn has_vectors(&self) -> bool {
+        self.dense.is_some()
+    }
+
     /// Vectors over all items.
     pub(super) fn vectors(&self) -> usize {
         self.dense.as_ref().map_or(0, Dense::len)
@@ -245,6 +258,16 @@ impl Index {
     /// Whether some items are in a language that is none of `known`; with none known, all are.
     pub(super) fn has_foreign_items(&self, known: &[String]) -> bool {
         !known.is_empty() && self.languages.iter().any(|language| !known.contains(language))
+    }
+
+    /// The items that a filter admits; `None`: all.
+    pub(super) fn admitted(&self, filter: &Filter) -> Option<Admitted> {
+        self.groups.admitted(filter, &self.items, &self.languages)
+    }
+
+    /// Whether a filter admits an item.
+    pub fn admits(&self, filter: &Filter, item: &Item) -> bool {
+        self.place(&item.id).is_some_and(|place| filter.admits(item, &self.languages[place]))
     }
 
     /// The place of an item among the items, which are sorted by id.
@@ -298,13 +321,13 @@ fn item_vectors(
     let mut computed = false;
     let mut vector = |text: &str| {
         if let Some(vector) = store.vector(text) {
-            return Ok(Vector::of(&vector));
+            return Ok(vector);
         }
         computed = true;
         let vector =
             embedder.compute(text).map_err(|source| IndexError::Embed { item: item.id.clone(), source })?;
-        store.put_vector(text, Arc::clone(&vector));
-        Ok(Vector::of(&vector))
+        store.put_vector(text, vector.clone());
+        Ok(vector)
     };
     let vectors = texts(item).iter().map(|text| vector(text)).collect::<Result<Vec<_>, IndexError>>()?;
     Ok((vectors.into(), computed))

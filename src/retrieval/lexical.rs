@@ -9,6 +9,7 @@ use tantivy::schema::Field;
 use tantivy::{TantivyError, Term};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::admitted::Admitted;
 use super::parallel;
 use super::query::{Query, Speaker};
 use super::shard::{FIELDS, Shard, Statistics, any_of};
@@ -165,8 +166,8 @@ impl Lexical {
     }
 
     /// The `count` items that have most in common with the query, best first; equal ones in the order of
-    /// the items.
-    pub(super) fn search(&self, query: &QueryWords, count: usize) -> Vec<usize> {
+    /// the items. `among` is where they are looked for; `None`: among all.
+    pub(super) fn search(&self, query: &QueryWords, count: usize, among: Option<&Admitted>) -> Vec<usize> {
         let terms: BTreeSet<(Field, &str, u32)> = query
             .each
             .iter()
@@ -182,7 +183,7 @@ impl Lexical {
         let any = any_of(terms);
         let mut found: Vec<(f32, usize)> = Vec::new();
         for run in &self.runs {
-            match run.shard.search(&any, count, self) {
+            match run.shard.search(&any, count, self, among.map(|among| (among, run.start))) {
                 Ok(of_run) => found.extend(of_run.map(|(score, at)| (score, run.start + at))),
                 Err(error) => tracing::warn!(%error, "lexical search failed"),
             }

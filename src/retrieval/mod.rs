@@ -1,5 +1,6 @@
 //! A query becomes ranked hits and the gate's verdict.
 
+mod admitted;
 mod calibration;
 mod dense;
 mod embedder;
@@ -25,13 +26,14 @@ mod words;
 pub use calibration::Calibration;
 pub use embedder::{EmbedError, Embedder};
 pub use gate::{Gate, Verdict};
-pub use index::{Index, IndexError};
+pub use index::{Index, IndexError, texts_without_vector};
 pub use language::detect as language_of;
 pub use library::LibraryError;
 pub use model::{EmbedderSettings, ModelSource, OpenError};
 pub use names::NameMatcher;
 pub use pool::{Full, Pool};
 pub use query::{MAX_QUERY_BYTES, Query, Said, Speaker};
-pub use search::{Candidate, Hits, SearchSettings, Vectors, search};
+pub use search::{Candidate, Hits, SearchSettings, Vectors, search, search_among};
 pub use store::{Identity, VectorStore};
+pub use vector::Vector;
 pub use words::TopicWords;

@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::admitted::Admitted;
 use super::dense::Dense;
 use super::gate::{Gate, decide};
 use super::index::Index;
 use super::language::detect;
 use super::lexical::{QueryWords, Shares};
 use super::query::Query;
+use super::subjects::MAX_ITEMS;
 use super::vector::Vector;
-use crate::knowledge::Item;
+use crate::knowledge::{Filter, Item};
 
 /// Weights and thresholds.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,37 +77,25 @@ const DUPLICATE: f32 = 0.97;
 #[derive(Debug, Clone)]
 pub struct Vectors {
     /// Of its own text.
-    pub(super) own: Arc<[f32]>,
+    pub(super) own: Vector,
     /// Of that text blended with what the user said before.
-    pub(super) blended: Option<Arc<[f32]>>,
-}
-
-impl Vectors {
-    /// The vector of the turn's own text, of length 1.
-    pub fn own(&self) -> &[f32] {
-        &self.own
-    }
+    pub(super) blended: Option<Vector>,
 }
 
 impl Vectors {
     /// Of a question that stands alone.
-    pub fn alone(own: Arc<[f32]>) -> Vectors {
+    pub fn alone(own: Vector) -> Vectors {
         Vectors { own, blended: None }
     }
-}
 
-/// The vectors of a query as they are compared with those of items.
-struct Compared {
-    own: Vector,
-    /// What the order is by.
-    ranking: Vector,
-}
+    /// The vector of the turn's own text.
+    pub fn own(&self) -> &Vector {
+        &self.own
+    }
 
-impl Compared {
-    fn new(vectors: &Vectors) -> Compared {
-        let own = Vector::of(&vectors.own);
-        let ranking = vectors.blended.as_deref().map_or_else(|| own.clone(), Vector::of);
-        Compared { own, ranking }
+    /// The one that the order is by.
+    fn ranking(&self) -> &Vector {
+        self.blended.as_ref().unwrap_or(&self.own)
     }
 }
 
@@ -155,8 +145,26 @@ pub fn search(
     vectors: Option<&Vectors>,
     settings: &SearchSettings,
 ) -> Hits {
-    let mut candidates: Vec<Candidate> =
-        indexes.iter().flat_map(|index| Look::new(index, query, vectors, settings).candidates()).collect();
+    search_among(indexes, query, vectors, settings, &Filter::default())
+}
+
+/// As [`search`], among the items that a filter admits: the others are as if they were not there, but for what
+/// the rarity of words and the gate's thresholds are computed from.
+pub fn search_among(
+    indexes: &[&Index],
+    query: &Query,
+    vectors: Option<&Vectors>,
+    settings: &SearchSettings,
+    filter: &Filter,
+) -> Hits {
+    let mut candidates: Vec<Candidate> = indexes
+        .iter()
+        .flat_map(|index| {
+            let mut look = Look::new(index, query, vectors, settings);
+            look.among = index.admitted(filter);
+            look.candidates()
+        })
+        .collect();
     candidates.sort_by(|a, b| b.fused.total_cmp(&a.fused).then_with(|| a.item.id.cmp(&b.item.id)));
     let best = candidates.iter().map(|candidate| candidate.score).fold(0.0, f32::max);
     for candidate in &mut candidates {
@@ -187,13 +195,15 @@ pub(super) fn best_score(
 struct Look<'a> {
     index: &'a Index,
     query: &'a Query,
-    vectors: Option<(&'a Dense, Compared)>,
+    vectors: Option<(&'a Dense, &'a Vectors)>,
     words: QueryWords,
     settings: &'a SearchSettings,
     /// The question's language, where the brand has items in it.
     language: Option<&'static str>,
     /// Whether the model does not know it.
     foreign: bool,
+    /// The items that are looked for; `None`: all.
+    among: Option<Admitted>,
 }
 
 struct Found {
@@ -210,10 +220,10 @@ impl<'a> Look<'a> {
     fn new(
         index: &'a Index,
         query: &'a Query,
-        vectors: Option<&Vectors>,
+        vectors: Option<&'a Vectors>,
         settings: &'a SearchSettings,
     ) -> Look<'a> {
-        let vectors = index.dense.as_ref().zip(vectors.map(Compared::new));
+        let vectors = index.dense.as_ref().zip(vectors);
         let vectors = vectors.filter(|(dense, vectors)| dense.fits(&vectors.own));
         let language = index.language(detect(&query.text));
         let knows = |language: &str| settings.model_languages.iter().any(|known| known == language);
@@ -224,6 +234,7 @@ impl<'a> Look<'a> {
             words: index.lexical.analyse(query),
             settings,
             language,
+            among: None,
             foreign: !settings.model_languages.is_empty()
                 && language.is_some_and(|language| !knows(language)),
         }
@@ -256,14 +267,15 @@ impl<'a> Look<'a> {
 
     fn found(&self) -> Vec<Found> {
         let depth = self.settings.depth;
-        let near = match &self.vectors {
-            Some((dense, vectors)) => dense.nearest(&vectors.ranking, depth),
+        let near = match self.vectors {
+            Some((dense, vectors)) => dense.nearest(vectors.ranking(), depth, self.among.as_ref()),
             None => Vec::new(),
         };
         let topic = self.index.subjects.topic(self.query);
         let mut items: BTreeSet<usize> = near.into_iter().collect();
-        items.extend(self.index.lexical.search(&self.words, depth));
-        items.extend(self.index.subjects.items(&topic));
+        items.extend(self.index.lexical.search(&self.words, depth, self.among.as_ref()));
+        let holds = |item: &usize| self.among.as_ref().is_none_or(|among| among.holds(*item));
+        items.extend(self.index.subjects.items(&topic).filter(holds).take(MAX_ITEMS));
         let lexical = &self.index.lexical;
         let own = evened(items.iter().map(|&item| lexical.own(&self.words, item)).collect());
         let all = evened(items.iter().map(|&item| lexical.all(&self.words, item)).collect());
@@ -277,10 +289,10 @@ impl<'a> Look<'a> {
             .into_iter()
             .zip(own.into_iter().zip(all))
             .map(|(item, (own, all))| {
-                let like = |to: fn(&Compared) -> &Vector| {
-                    self.vectors.as_ref().map(|(dense, vectors)| dense.cosine(item, to(vectors)))
+                let like = |to: fn(&Vectors) -> &Vector| {
+                    self.vectors.map(|(dense, vectors)| dense.cosine(item, to(vectors)))
                 };
-                let (cosine, likeness) = (like(|vectors| &vectors.own), like(|vectors| &vectors.ranking));
+                let (cosine, likeness) = (like(Vectors::own), like(Vectors::ranking));
                 let freshness = topic.freshness;
                 let topic = self.index.subjects.of(&topic, item);
                 let language = self.language_factor(item);

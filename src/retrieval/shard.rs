@@ -1,17 +1,18 @@
 //! A run of items in tantivy: in memory, one segment, opened once. It finds candidates. The terms come as
 //! codes, so that no character of a question is syntax and a run is indexed without reading its texts again.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use tantivy::collector::TopDocs;
 use tantivy::directory::RamDirectory;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query as Clause, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerManager};
-use tantivy::{IndexSettings, Searcher, TantivyDocument, TantivyError, Term};
+use tantivy::{DocId, IndexSettings, Score, Searcher, SegmentReader, TantivyDocument, TantivyError, Term};
 
 pub(super) use tantivy::query::Bm25StatisticsProvider as Statistics;
 
+use super::admitted::Admitted;
 use super::lexical::ItemWords;
 use super::terms::{Bag, TermId};
 
@@ -77,15 +78,39 @@ impl Shard {
         Ok(Shard { searcher: writer.finalize()?.reader()?.searcher() })
     }
 
-    /// The `count` items with the most of a query, best first, as places in the run.
+    /// The `count` items with the most of a query, best first, as places in the run; those alone that are
+    /// admitted, where the run's first item is at a place among all.
     pub(super) fn search(
         &self,
         query: &AnyOf,
         count: usize,
         statistics: &dyn Statistics,
+        among: Option<(&Admitted, usize)>,
     ) -> Result<impl Iterator<Item = (f32, usize)>, TantivyError> {
-        let collector = TopDocs::with_limit(count).order_by_score();
-        let found = self.searcher.search_with_statistics_provider(query, &collector, statistics)?;
+        let top = TopDocs::with_limit(count);
+        let found = match among {
+            None => {
+                let collector = top.order_by_score();
+                self.searcher.search_with_statistics_provider(query, &collector, statistics)?
+            }
+            Some((admitted, start)) => {
+                // The collector outlives what it borrows, so that it gets the places of its own run.
+                let places: Arc<[bool]> = (start..start + self.searcher.num_docs() as usize)
+                    .map(|place| admitted.holds(place))
+                    .collect();
+                let tweak = move |_: &SegmentReader| {
+                    let places = Arc::clone(&places);
+                    move |at: DocId, score: Score| {
+                        if places[at as usize] { score } else { Score::NEG_INFINITY }
+                    }
+                };
+                let collector = top.tweak_score(tweak);
+                let mut found =
+                    self.searcher.search_with_statistics_provider(query, &collector, statistics)?;
+                found.retain(|(score, _)| score.is_finite());
+                found
+            }
+        };
         // One segment, filled in order: the document's number is the place.
         Ok(found.into_iter().map(|(score, at)| (score, at.doc_id as usize)))
     }

@@ -2,24 +2,32 @@
 //!
 //! One file: a magic, the format's version, the model, its dimension, the records, and a BLAKE3 checksum
 //! of all before it. What does not fit in every respect is not trusted but built anew. A file is written
-//! beside its place and renamed, so that a reader sees the old one or the new one.
+//! beside its place and renamed, so that a reader sees the old one or the new one. It is read and written
+//! piece by piece: of many vectors there is one copy in memory, which indexes share.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::vector::Vector;
+
 const MAGIC: &[u8; 8] = b"fwvector";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HASH_BYTES: usize = 16;
-const CHECKSUM_BYTES: usize = 32;
+const CHECKSUM_BYTES: u64 = 32;
 
 /// New vectors from which they are written although more are to come, and the share of all that they are: so
 /// what is written over and over stays a few times what is written once.
 const CHECKPOINT: usize = 128;
 const CHECKPOINT_SHARE: usize = 8;
+
+/// Bytes that are read or written at a time.
+const BUFFER: usize = 1 << 18;
+
+/// Why a file is not taken that ends too soon.
+const CUT: &str = "it is cut short";
 
 type Hash = [u8; HASH_BYTES];
 
@@ -35,11 +43,11 @@ pub struct Identity {
     pub dimension: usize,
 }
 
-/// What is known of texts. Only what was asked for since it was opened is saved again.
+/// What is known of texts. Only what was asked for since it was opened or saved is saved again.
 #[derive(Debug, Default)]
 pub struct VectorStore {
     identity: Identity,
-    vectors: HashMap<Hash, Used<Arc<[f32]>>>,
+    vectors: HashMap<Hash, Used<Vector>>,
     tokens: HashMap<Hash, Used<u32>>,
     added: bool,
     /// The file that it was opened from.
@@ -65,59 +73,71 @@ impl VectorStore {
     pub fn open(path: &Path, identity: Option<&Identity>) -> (VectorStore, Option<String>) {
         let empty = || VectorStore { path: Some(path.to_owned()), ..VectorStore::empty(identity) };
         let mut store = empty();
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return (store, None),
-            Err(error) => return (store, Some(format!("it cannot be read ({error})"))),
-        };
-        match store.fill(&bytes) {
-            Ok(()) => (store, None),
-            Err(reason) => (empty(), Some(reason.to_owned())),
+        match File::open(path).and_then(|file| store.fill(file)) {
+            Ok(Ok(())) => (store, None),
+            Ok(Err(reason)) => (empty(), Some(reason.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (empty(), None),
+            Err(error) => (empty(), Some(format!("it cannot be read ({error})"))),
         }
     }
 
-    fn fill(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
-        let cut = "it is cut short";
-        let body = bytes.len().checked_sub(CHECKSUM_BYTES).ok_or(cut)?;
-        let (body, checksum) = bytes.split_at(body);
-        let mut reader = Reader { bytes: body };
-        if reader.take(MAGIC.len()).ok_or(cut)? != MAGIC {
-            return Err("it is no file of foreword");
+    /// Reads a file. The inner `Err`: it is not one to be trusted.
+    fn fill(&mut self, file: File) -> io::Result<Result<(), &'static str>> {
+        let Some(body) = file.metadata()?.len().checked_sub(CHECKSUM_BYTES) else {
+            // A folder can be opened; reading it tells what it is.
+            return (&file).read(&mut [0]).map(|_| Err(CUT));
+        };
+        let mut file = BufReader::with_capacity(BUFFER, file);
+        let mut reader = Reader { source: file.by_ref().take(body) };
+        let start = (reader.array::<8>()?, reader.number()?);
+        match start {
+            (Some(magic), _) if magic != *MAGIC => return Ok(Err("it is no file of foreword")),
+            (Some(_), Some(version)) if version != VERSION => return Ok(Err("it is of another version")),
+            (Some(_), Some(_)) => {}
+            _ => return Ok(Err(CUT)),
         }
-        if reader.number().ok_or(cut)? != VERSION {
-            return Err("it is of another version");
+        // Nothing more is believed before the checksum is.
+        file.rewind()?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file.by_ref().take(body))?;
+        let written = Reader { source: file.by_ref() }.array()?;
+        if written != Some(*hasher.finalize().as_bytes()) {
+            return Ok(Err("its checksum is wrong: it was cut short or damaged"));
         }
-        if blake3::hash(body).as_bytes() != checksum {
-            return Err("its checksum is wrong: it was cut short or damaged");
-        }
-        let model_length = reader.number().ok_or(cut)? as usize;
-        let model = reader.take(model_length).ok_or(cut)?;
-        let dimension = reader.number().ok_or(cut)? as usize;
+        file.seek(io::SeekFrom::Start(MAGIC.len() as u64 + 4))?;
+        Ok(self.take_records(Reader { source: file.take(body) })?.ok_or(CUT))
+    }
+
+    /// `None`: the records end too soon.
+    fn take_records(&mut self, mut reader: Reader<impl Read>) -> io::Result<Option<()>> {
+        let Some(length) = reader.number()? else { return Ok(None) };
+        let Some(model) = reader.bytes(length as usize)? else { return Ok(None) };
+        let (Some(dimension), Some(vectors)) = (reader.number()?, reader.number()?) else { return Ok(None) };
+        let dimension = dimension as usize;
         let same_model = model == self.identity.model.as_bytes() && dimension == self.identity.dimension;
-        for _ in 0..reader.number().ok_or(cut)? {
-            let hash = reader.hash().ok_or(cut)?;
-            let numbers = reader.take(dimension * 4).ok_or(cut)?;
+        for _ in 0..vectors {
+            let (Some(hash), Some(numbers)) = (reader.array()?, reader.bytes(2 * dimension)?) else {
+                return Ok(None);
+            };
             if same_model {
-                let (numbers, _) = numbers.as_chunks::<4>();
-                let vector: Arc<[f32]> = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
-                self.vectors.insert(hash, Used { value: vector, used: false });
+                self.vectors.insert(hash, Used { value: Vector::of_bytes(&numbers), used: false });
             }
         }
-        for _ in 0..reader.number().ok_or(cut)? {
-            let hash = reader.hash().ok_or(cut)?;
-            let value = reader.number().ok_or(cut)?;
+        let Some(tokens) = reader.number()? else { return Ok(None) };
+        for _ in 0..tokens {
+            let (Some(hash), Some(value)) = (reader.array()?, reader.number()?) else { return Ok(None) };
             self.tokens.insert(hash, Used { value, used: false });
         }
         // Token counts do not depend on the model and stay. Vectors of another one are written over.
         self.added |= !same_model;
-        Ok(())
+        Ok(Some(()))
     }
 
     /// The vector of a text, if it is known.
-    pub fn vector(&mut self, text: &str) -> Option<Arc<[f32]>> {
+    pub fn vector(&mut self, text: &str) -> Option<Vector> {
         let known = self.vectors.get_mut(&hash("", text))?;
         known.used = true;
-        Some(Arc::clone(&known.value))
+        Some(known.value.clone())
     }
 
     /// Keeps the vector of a text; whether it is known.
@@ -127,7 +147,7 @@ impl VectorStore {
     }
 
     /// Remembers the vector of a text.
-    pub fn put_vector(&mut self, text: &str, vector: Arc<[f32]>) {
+    pub fn put_vector(&mut self, text: &str, vector: Vector) {
         self.added = true;
         self.unwritten += 1;
         self.vectors.insert(hash("", text), Used { value: vector, used: true });
@@ -135,10 +155,10 @@ impl VectorStore {
 
     /// Writes what is known to the file that it was opened from, where enough is new: a process that is
     /// ended while it embeds many texts finds most of them again.
-    pub(super) fn checkpoint(&mut self) {
+    pub fn checkpoint(&mut self) {
         let enough = CHECKPOINT.max(self.vectors.len() / CHECKPOINT_SHARE);
         let Some(path) = self.path.as_ref().filter(|_| self.unwritten >= enough) else { return };
-        if let Err(error) = Self::replace(path, &self.encode(true)) {
+        if let Err(error) = self.write(path) {
             // The last save tells whoever reads the problems.
             tracing::debug!(%error, "vectors computed so far are not kept");
         }
@@ -156,24 +176,30 @@ impl VectorStore {
         known.value
     }
 
-    /// Writes what was used, unless the file already holds just that.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        let stale =
-            self.vectors.values().any(|known| !known.used) || self.tokens.values().any(|known| !known.used);
-        if !self.added && !stale {
+    /// Writes what was asked for since it was opened or written, unless the file already holds just that, and
+    /// forgets all else.
+    pub fn save(&mut self, path: &Path) -> io::Result<()> {
+        let known = (self.vectors.len(), self.tokens.len());
+        self.vectors.retain(|_, known| std::mem::take(&mut known.used));
+        self.tokens.retain(|_, known| std::mem::take(&mut known.used));
+        self.added |= known != (self.vectors.len(), self.tokens.len());
+        if !self.added {
             return Ok(());
         }
-        Self::replace(path, &self.encode(false))
+        self.write(path)?;
+        self.added = false;
+        self.unwritten = 0;
+        Ok(())
     }
 
-    fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // Two writers must not share the file beside, whether they are two processes or two threads.
         let number = SAVES.fetch_add(1, Ordering::Relaxed);
         let beside = folder.join(format!(".{name}.{}.{number}.tmp", std::process::id()));
-        let written = write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+        let written = self.encode(&beside).and_then(|()| fs::rename(&beside, path));
         if written.is_err() {
             // What cannot be finished must not be left lying about; the first error is the one to tell.
             let _best_effort = fs::remove_file(&beside);
@@ -181,40 +207,55 @@ impl VectorStore {
         written
     }
 
-    /// The file: what was used, or all.
-    fn encode(&self, all: bool) -> Vec<u8> {
-        let mut vectors: Vec<_> = self.vectors.iter().filter(|(_, known)| all || known.used).collect();
-        vectors.sort_by_key(|(hash, _)| *hash);
-        let mut tokens: Vec<_> = self.tokens.iter().filter(|(_, known)| all || known.used).collect();
-        tokens.sort_by_key(|(hash, _)| *hash);
-        let size =
-            vectors.len() * (HASH_BYTES + 4 * self.identity.dimension) + tokens.len() * (HASH_BYTES + 4);
-        let mut bytes = Vec::with_capacity(size + 256);
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&length(self.identity.model.len()));
-        bytes.extend_from_slice(self.identity.model.as_bytes());
-        bytes.extend_from_slice(&length(self.identity.dimension));
-        bytes.extend_from_slice(&length(vectors.len()));
+    fn encode(&self, path: &Path) -> io::Result<()> {
+        let mut writer = Hashing {
+            to: BufWriter::with_capacity(BUFFER, File::create(path)?),
+            hasher: blake3::Hasher::new(),
+        };
+        writer.write_all(MAGIC)?;
+        writer.write_all(&VERSION.to_le_bytes())?;
+        writer.write_all(&length(self.identity.model.len()))?;
+        writer.write_all(self.identity.model.as_bytes())?;
+        writer.write_all(&length(self.identity.dimension))?;
+        let mut vectors: Vec<_> = self.vectors.iter().collect();
+        vectors.sort_unstable_by_key(|(hash, _)| *hash);
+        writer.write_all(&length(vectors.len()))?;
+        let mut record = Vec::with_capacity(HASH_BYTES + 2 * self.identity.dimension);
         for (hash, known) in vectors {
-            bytes.extend_from_slice(hash);
-            bytes.extend(known.value.iter().flat_map(|number| number.to_le_bytes()));
+            record.clear();
+            record.extend_from_slice(hash);
+            record.extend(known.value.bytes().flatten());
+            writer.write_all(&record)?;
         }
-        bytes.extend_from_slice(&length(tokens.len()));
+        let mut tokens: Vec<_> = self.tokens.iter().collect();
+        tokens.sort_unstable_by_key(|(hash, _)| *hash);
+        writer.write_all(&length(tokens.len()))?;
         for (hash, known) in tokens {
-            bytes.extend_from_slice(hash);
-            bytes.extend_from_slice(&known.value.to_le_bytes());
+            writer.write_all(hash)?;
+            writer.write_all(&known.value.to_le_bytes())?;
         }
-        let checksum = blake3::hash(&bytes);
-        bytes.extend_from_slice(checksum.as_bytes());
-        bytes
+        let Hashing { mut to, hasher } = writer;
+        to.write_all(hasher.finalize().as_bytes())?;
+        to.into_inner()?.sync_all()
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// Hashes what is written through it.
+struct Hashing<W> {
+    to: W,
+    hasher: blake3::Hasher,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 fn length(count: usize) -> [u8; 4] {
@@ -229,22 +270,31 @@ fn hash(kind: &str, text: &str) -> Hash {
     hash
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
+/// Takes a file apart; `None` where it ends too soon.
+struct Reader<R> {
+    source: R,
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.bytes.split_at_checked(count)?;
-        self.bytes = rest;
-        Some(taken)
+impl<R: Read> Reader<R> {
+    fn array<const LENGTH: usize>(&mut self) -> io::Result<Option<[u8; LENGTH]>> {
+        let mut bytes = [0; LENGTH];
+        Ok(whole(self.source.read_exact(&mut bytes))?.map(|()| bytes))
     }
 
-    fn number(&mut self) -> Option<u32> {
-        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    fn bytes(&mut self, count: usize) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        let read = self.source.by_ref().take(count as u64).read_to_end(&mut bytes)?;
+        Ok((read == count).then_some(bytes))
     }
 
-    fn hash(&mut self) -> Option<Hash> {
-        self.take(HASH_BYTES)?.try_into().ok()
+    fn number(&mut self) -> io::Result<Option<u32>> {
+        Ok(self.array()?.map(u32::from_le_bytes))
+    }
+}
+
+fn whole(read: io::Result<()>) -> io::Result<Option<()>> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        read => read.map(Some),
     }
 }

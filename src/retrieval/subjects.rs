@@ -126,14 +126,13 @@ impl Subjects {
         topic
     }
 
-    /// The items of the subjects of a conversation, some of each.
+    /// The items of the subjects of a conversation, those of the strongest first.
     pub(super) fn items<'a>(&'a self, topic: &'a Topic) -> impl Iterator<Item = usize> + 'a {
         let mut strongest: Vec<(&u32, &f32)> = topic.subjects.iter().collect();
         strongest.sort_by(|a, b| b.1.total_cmp(a.1).then(a.0.cmp(b.0)));
         strongest
             .into_iter()
             .flat_map(|(&subject, _)| &self.each[subject as usize].items)
-            .take(MAX_ITEMS)
             .map(|&item| item as usize)
     }
 

@@ -13,20 +13,43 @@ const ONE: f32 = 32_767.0;
 const LONGEST: f32 = 1.01;
 
 /// A vector of length 1 with 16 bits a number. The cosine of two differs from that of 32-bit floating point
-/// numbers by about 1e-5, far less than the quantised model's own error.
+/// numbers by about 1e-5, far less than the quantised model's own error. Copies share their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Vector(Arc<[i16]>);
+pub struct Vector(Arc<[i16]>);
 
 impl Vector {
     /// Rounds a vector of length 1. What is no direction, or longer, becomes zeros, which are like nothing.
-    pub(super) fn of(numbers: &[f32]) -> Vector {
+    pub fn of(numbers: &[f32]) -> Vector {
         let square: f32 = numbers.iter().map(|number| number * number).sum();
         let scale = if square <= LONGEST { ONE } else { 0.0 };
         Vector(numbers.iter().map(|number| (number * scale).round() as i16).collect())
     }
 
+    /// The cosine of the angle to another one; 0 with one of another dimension.
+    pub fn cosine(&self, other: &Vector) -> f32 {
+        if self.dimension() != other.dimension() {
+            return 0.0;
+        }
+        cosines(self, std::iter::once(other)).next().unwrap_or(0.0)
+    }
+
+    /// The sum of this one and a part of another one.
+    pub(super) fn plus(&self, part: f32, other: &Vector) -> Vec<f32> {
+        self.0.iter().zip(&*other.0).map(|(a, b)| (f32::from(*a) + part * f32::from(*b)) / ONE).collect()
+    }
+
+    /// Its bytes, two a number, in the order of the numbers.
+    pub(super) fn bytes(&self) -> impl Iterator<Item = [u8; 2]> + '_ {
+        self.0.iter().map(|number| number.to_le_bytes())
+    }
+
+    /// The vector of [such bytes](Vector::bytes).
+    pub(super) fn of_bytes(bytes: &[u8]) -> Vector {
+        Vector(bytes.as_chunks::<2>().0.iter().map(|number| i16::from_le_bytes(*number)).collect())
+    }
+
     /// Numbers in it.
-    pub(super) fn dimension(&self) -> usize {
+    pub fn dimension(&self) -> usize {
         self.0.len()
     }
 

@@ -16,7 +16,9 @@ use crate::inject::{Placement, Prepared, Recipe, Tokenizer, load_recipes};
 use crate::knowledge::{Brand, Item, Knowledge, Limits, Loaded, load};
 use crate::lint::{Levels, Linted, lint};
 use crate::mentions::Lexicon;
-use crate::retrieval::{Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore};
+use crate::retrieval::{
+    Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore, texts_without_vector,
+};
 
 /// Where a snapshot is built from.
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub struct SnapshotSettings {
     pub lints: Levels,
     /// Topics that nothing is told into.
     pub topics: TopicSettings,
+    /// A brand of which more texts than this have no vector at first serves by its words alone until they do.
+    pub lexical_first: usize,
 }
 
 /// What building took.
@@ -50,6 +54,8 @@ pub struct BuildReport {
     pub items: usize,
     /// Items that had to be embedded.
     pub embedded: usize,
+    /// Texts that have no vector yet: the words alone of the brands that they belong to are searched.
+    pub waiting: usize,
     /// Wall time.
     pub took: Duration,
 }
@@ -81,11 +87,13 @@ pub struct Snapshot {
 
 /// Builds snapshots.
 pub struct Builder {
-    settings: SnapshotSettings,
-    embedder: Option<Arc<Embedder>>,
+    pub(super) settings: SnapshotSettings,
+    pub(super) embedder: Option<Arc<Embedder>>,
     search: SearchSettings,
     /// The newest index of each brand: what has not changed since is not made again.
     indexes: Mutex<HashMap<String, Arc<Index>>>,
+    /// What the cache on disk holds, once it was read.
+    pub(super) store: Mutex<Option<VectorStore>>,
 }
 
 impl Builder {
@@ -95,7 +103,7 @@ impl Builder {
         embedder: Option<Arc<Embedder>>,
         search: SearchSettings,
     ) -> Builder {
-        Builder { settings, embedder, search, indexes: Mutex::default() }
+        Builder { settings, embedder, search, indexes: Mutex::default(), store: Mutex::default() }
     }
 
     /// The folders that snapshots are built from.
@@ -146,15 +154,17 @@ impl Builder {
         let Some(recipe) = recipe.filter(|_| !problems.iter().any(Problem::is_error)) else {
             return Err(problems);
         };
-        let mut store = self.open_store(&mut problems);
+        let mut store = self.store.lock();
+        let store = store.get_or_insert_with(|| self.open_store(&mut problems));
         let mut counter = Counter::new(self.settings.tokenizer);
         let mut brands = Vec::new();
         let mut report = BuildReport::default();
         for brand in &knowledge.brands {
-            match self.serve(brand, &recipe, now, &mut store, &mut counter, progress) {
-                Ok((brand, embedded)) => {
+            match self.serve(brand, &recipe, now, store, &mut counter, progress) {
+                Ok((brand, of_brand)) => {
                     report.items += brand.len();
-                    report.embedded += embedded;
+                    report.embedded += of_brand.embedded;
+                    report.waiting += of_brand.waiting;
                     brands.push(brand);
                 }
                 Err(problem) => problems.push(problem),
@@ -163,17 +173,8 @@ impl Builder {
         if problems.iter().any(Problem::is_error) {
             return Err(problems);
         }
-        if let Some(path) = &self.settings.cache
-            && let Err(error) = store.save(path)
-        {
-            problems.push(
-                Problem::warning(path, format!("the cache of vectors cannot be written: {error}")).hint(
-                    "make the folder writable or set knowledge.cache to another one; it serves without",
-                ),
-            );
-        }
         report.took = started.elapsed();
-        let id = self.id(&knowledge.brands, &recipe, now);
+        let id = self.id(&knowledge.brands, &brands, &recipe, now);
         let next_boundary = next_boundary(&knowledge.brands, now);
         let snapshot = Snapshot {
             id,
@@ -199,9 +200,9 @@ impl Builder {
         store: &mut VectorStore,
         counter: &mut Counter,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<(ServedBrand, usize), Problem> {
+    ) -> Result<(ServedBrand, BuildReport), Problem> {
         let folder = || self.settings.knowledge.join(&brand.id);
-        let (index, embedded) = self.index(brand, now, store, progress).map_err(|error| {
+        let (index, report) = self.index(brand, now, store, progress).map_err(|error| {
             Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
                 .hint("check the embedding model named by retrieval.model")
         })?;
@@ -236,7 +237,7 @@ impl Builder {
             holdout: brand.holdout,
             disclosure: brand.disclosure.clone(),
         };
-        Ok((served, embedded))
+        Ok((served, report))
     }
 
     fn index(
@@ -245,13 +246,21 @@ impl Builder {
         now: Timestamp,
         store: &mut VectorStore,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<(Arc<Index>, usize), IndexError> {
+    ) -> Result<(Arc<Index>, BuildReport), IndexError> {
         let earlier = self.indexes.lock().get(&brand.id).cloned();
-        let embedder = self.embedder.as_deref();
+        let waiting = match &self.embedder {
+            Some(_) if earlier.as_ref().is_none_or(|earlier| !earlier.has_vectors()) => {
+                Some(texts_without_vector(brand, now, store).len())
+            }
+            _ => None,
+        };
+        let waiting = waiting.filter(|waiting| *waiting > self.settings.lexical_first);
+        let embedder = self.embedder.as_deref().filter(|_| waiting.is_none());
         let (index, embedded) =
             Index::rebuild(brand, now, store, embedder, &self.search, earlier.as_ref(), progress)?;
         self.indexes.lock().insert(brand.id.clone(), Arc::clone(&index));
-        Ok((index, embedded))
+        let waiting = waiting.unwrap_or(0);
+        Ok((index, BuildReport { embedded, waiting, ..BuildReport::default() }))
     }
 
     fn open_store(&self, problems: &mut Vec<Problem>) -> VectorStore {
@@ -323,7 +332,7 @@ impl Builder {
         Some(Arc::clone(recipe))
     }
 
-    fn id(&self, brands: &[Brand], recipe: &Recipe, now: Timestamp) -> Arc<str> {
+    fn id(&self, brands: &[Brand], served: &[ServedBrand], recipe: &Recipe, now: Timestamp) -> Arc<str> {
         let mut hash = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
             hash.update(&(bytes.len() as u64).to_le_bytes());
@@ -336,8 +345,9 @@ impl Builder {
         part(format!("{:?}", self.search).as_bytes());
         part(format!("{:?}", self.settings.topics).as_bytes());
         part(self.embedder.as_ref().map_or("lexical", |embedder| embedder.id()).as_bytes());
-        for brand in brands {
+        for (brand, served) in brands.iter().zip(served) {
             part(brand.id.as_bytes());
+            part(&[u8::from(served.index.has_vectors())]);
             part(
                 format!(
                     "{:?}",
@@ -354,7 +364,11 @@ impl Builder {
             );
             for item in valid(brand, now) {
                 part(
-                    format!("{:?}", (&item.id, &item.body, &item.tags, &item.source, item.pinned)).as_bytes(),
+                    format!(
+                        "{:?}",
+                        (&item.id, &item.body, &item.tags, &item.audience, &item.source, item.pinned)
+                    )
+                    .as_bytes(),
                 );
             }
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::planner::Planner;
 use super::reading::reason;
-use super::scope::BrandChoice;
+use super::scope::Choice;
 use super::treatment::Treatment;
 use super::turns::TurnInput;
 use crate::chat::{Conversation, Dialect};
@@ -59,7 +59,7 @@ impl Planner {
         &self,
         body: &[u8],
         dialect: Dialect,
-        brand: &BrandChoice,
+        choice: &Choice,
         treatment: &Treatment,
     ) -> Result<Explanation, Box<dyn std::error::Error + Send + Sync>> {
         let snapshot = self.snapshot();
@@ -72,7 +72,7 @@ impl Planner {
         let Some(telling) = snapshot.telling(treatment)? else {
             return Ok(untouched(SkipReason::Passthrough));
         };
-        let scope = match snapshot.scope(brand) {
+        let scope = match snapshot.scope(choice) {
             Ok(scope) => scope,
             Err(reason) => return Ok(untouched(reason)),
         };

@@ -16,12 +16,13 @@ use super::breaker::{Breaker, BreakerSettings, Change};
 use super::build::Snapshot;
 use super::planned::{Chosen, Observed, Planned, Seen, disclosure};
 use super::reading::{ReadTurns, read_turns};
-use super::scope::{BrandChoice, Scope};
+use super::scope::{Choice, Scope};
 use super::served::ServedBrand;
 use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
 use crate::chat::{Content, Dialect, Turn};
 use crate::inject::{Decision, Plan, SkipReason, splice};
+use crate::knowledge::Filter;
 use crate::metrics::{Metrics, PrefixBreak};
 use crate::retrieval::Pool;
 
@@ -60,8 +61,8 @@ pub struct Request<'a> {
     pub body: Bytes,
     /// Its shape.
     pub dialect: Dialect,
-    /// Whose items it may see.
-    pub brand: &'a BrandChoice,
+    /// Which items it may be told.
+    pub choice: &'a Choice,
     /// How `measure` asks for it to be treated; `None`: as its conversation's arm of the live experiment.
     pub treatment: Option<&'a Treatment>,
     /// What the client calls the conversation.
@@ -159,7 +160,7 @@ impl Planner {
         request: &Request<'_>,
         seen: &mut Seen,
     ) -> Result<Chosen, SkipReason> {
-        let scope = snapshot.scope(request.brand)?;
+        let scope = snapshot.scope(request.choice)?;
         let mut read = read_turns(&request.body, request.dialect)?;
         seen.model = read.model.take();
         let turns = &read.turns;
@@ -265,8 +266,8 @@ impl Planner {
         })
     }
 
-    /// A key for each turn, of everything that its plan depends on: what was said up to it, the brands and
-    /// the treatment. The snapshot is compared when a plan is found.
+    /// A key for each turn, of everything that its plan depends on: what was said up to it, the brands, which of
+    /// their items, and the treatment. The snapshot is compared when a plan is found.
     fn keys(
         &self,
         snapshot: &Snapshot,
@@ -286,6 +287,9 @@ impl Planner {
         };
         for &brand in &scope.brands {
             link(0, snapshot.brands[brand].id.as_bytes());
+        }
+        if scope.filter != Filter::default() {
+            link(2, format!("{:?}", scope.filter).as_bytes());
         }
         if let Treatment::Varied(variation) = treatment {
             link(1, variation.words.as_bytes());

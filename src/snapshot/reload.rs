@@ -5,12 +5,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::assignment::Experiment;
 use super::build::{Builder, Snapshot};
@@ -28,6 +29,8 @@ const QUIET: Duration = Duration::from_millis(60);
 const LONGEST_BURST: Duration = Duration::from_millis(400);
 /// How often the folders are looked at where events do not tell: a folder that was replaced sends none.
 const HEARTBEAT: Duration = Duration::from_millis(400);
+/// How often the log tells how far the embedding of a large folder is.
+const BETWEEN_PROGRESS: Duration = Duration::from_secs(10);
 /// Folders within folders that are looked at.
 const DEEPEST_FOLDER: usize = 16;
 
@@ -71,7 +74,8 @@ impl Reloader {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Reloader, Vec<Problem>), Vec<Problem>> {
         let fingerprint = AtomicU64::new(fingerprint(&builder.roots()));
-        let (snapshot, problems) = builder.build(Timestamp::now(), progress)?;
+        let (snapshot, mut problems) = builder.build(Timestamp::now(), progress)?;
+        problems.extend(builder.keep());
         let first =
             LastReload { at: snapshot.built, result: ReloadResult::Published, problems: problems.clone() };
         let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
@@ -112,9 +116,11 @@ impl Reloader {
         self.fingerprint.store(fingerprint(&self.builder.roots()), Ordering::Relaxed);
         let at = Timestamp::now();
         let (result, problems) = match self.builder.build(at, &mut |_, _| {}) {
-            Ok((snapshot, problems)) => {
+            Ok((snapshot, mut problems)) => {
+                let result = self.publish(snapshot);
+                problems.extend(self.builder.keep());
                 log(&problems);
-                (self.publish(snapshot), problems)
+                (result, problems)
             }
             Err(problems) => {
                 log(&problems);
@@ -146,6 +152,28 @@ impl Reloader {
         ReloadResult::Published
     }
 
+    /// Computes the vectors that the current snapshot waits for; whether there is reason to build anew.
+    fn embed_waiting(&self) -> bool {
+        let snapshot = self.current();
+        if snapshot.report.waiting == 0 {
+            return false;
+        }
+        let mut told = Instant::now();
+        let done = self.builder.embed_waiting(&snapshot, &mut |done, all| {
+            // The last one waits until a snapshot with all of them serves.
+            let waiting = (all - done).max(1);
+            self.metrics.gauges.texts_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+            if told.elapsed() >= BETWEEN_PROGRESS || done == all {
+                told = Instant::now();
+                tracing::info!(done, all, "embedding; until it is done, words alone are compared");
+            }
+        });
+        if let Err(error) = &done {
+            tracing::error!(%error, "words alone are compared until the knowledge changes");
+        }
+        done.is_ok()
+    }
+
     fn files_changed(&self) -> bool {
         fingerprint(&self.builder.roots()) != self.fingerprint.load(Ordering::Relaxed)
     }
@@ -154,6 +182,7 @@ impl Reloader {
         let snapshot = self.current();
         self.metrics.gauges.snapshot_items.set(i64::try_from(snapshot.report.items).unwrap_or(i64::MAX));
         self.metrics.gauges.snapshot_time.set(snapshot.built.as_second() as f64);
+        self.metrics.gauges.texts_waiting.set(i64::try_from(snapshot.report.waiting).unwrap_or(i64::MAX));
     }
 }
 
@@ -171,8 +200,9 @@ fn log(problems: &[Problem]) {
 /// Reloads whenever files change or an item's validity begins or ends. Runs until dropped.
 pub async fn watch(reloader: Arc<Reloader>, mode: WatchMode) {
     let (events, mut changed) = mpsc::channel::<()>(1);
-    let mut watching = Watching::new(mode, &reloader.builder, events);
+    let mut watching = Watching::new(mode, &reloader.builder, events.clone());
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    let mut embedding = embed(&reloader, &events);
     loop {
         tokio::select! {
             Some(()) = changed.recv() => settle(&mut changed).await,
@@ -187,7 +217,21 @@ pub async fn watch(reloader: Arc<Reloader>, mode: WatchMode) {
             tracing::error!("a reload panicked: the last good state serves on");
         }
         watching.renew();
+        if embedding.is_finished() {
+            embedding = embed(&reloader, &events);
+        }
     }
+}
+
+/// Computes the vectors that the snapshot waits for, and then has it built anew.
+fn embed(reloader: &Arc<Reloader>, done: &mpsc::Sender<()>) -> JoinHandle<()> {
+    let (reloader, done) = (Arc::clone(reloader), done.clone());
+    tokio::task::spawn_blocking(move || {
+        if reloader.embed_waiting() {
+            // A full channel holds a change already.
+            let _already_pending = done.try_send(());
+        }
+    })
 }
 
 fn boundary_passed(snapshot: &Snapshot) -> bool {

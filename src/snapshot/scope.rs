@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::build::Snapshot;
 use crate::inject::SkipReason;
+use crate::knowledge::Filter;
 
 /// Which brand a request names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum BrandChoice {
     /// None: the brands that the configuration names are meant.
+    #[default]
     Default,
     /// The one that the path or a header names.
     Named(String),
@@ -28,16 +30,33 @@ impl BrandChoice {
     }
 }
 
+/// What a request may be told: the items of its brands that its filter admits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Choice {
+    /// The brands.
+    pub brand: BrandChoice,
+    /// Which of their items.
+    pub filter: Filter,
+}
+
+impl From<BrandChoice> for Choice {
+    /// All that is for everybody.
+    fn from(brand: BrandChoice) -> Choice {
+        Choice { brand, filter: Filter::default() }
+    }
+}
+
 /// The brands of one request, as positions in a snapshot, ascending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     pub(super) brands: Vec<usize>,
+    pub(super) filter: Filter,
 }
 
 impl Snapshot {
-    /// The brands that `choice` means here.
-    pub fn scope(&self, choice: &BrandChoice) -> Result<Scope, SkipReason> {
-        let brands = match choice {
+    /// What `choice` means here.
+    pub fn scope(&self, choice: &Choice) -> Result<Scope, SkipReason> {
+        let brands = match &choice.brand {
             BrandChoice::Default => self.default_brands.clone(),
             BrandChoice::Named(name) => {
                 vec![self.brands.iter().position(|brand| brand.id == *name).ok_or(SkipReason::UnknownBrand)?]
@@ -54,6 +73,6 @@ impl Snapshot {
         if brands.iter().all(|&brand| self.brands[brand].is_empty()) {
             return Err(SkipReason::NoItems);
         }
-        Ok(Scope { brands })
+        Ok(Scope { brands, filter: choice.filter.clone() })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::veto::Veto;
 use crate::inject::Prepared;
-use crate::knowledge::{Disclosure, Item};
+use crate::knowledge::{Disclosure, Filter, Item};
 use crate::retrieval::{Calibration, Index, NameMatcher, SearchSettings};
 
 /// One brand, ready to be searched and told.
@@ -63,9 +63,10 @@ impl ServedBrand {
         self.prepared.get(id)
     }
 
-    /// Every item that may be told now, sorted by id.
-    pub(super) fn items(&self) -> Vec<&Arc<Item>> {
-        let mut items: Vec<&Arc<Item>> = self.prepared.values().map(|prepared| &prepared.item).collect();
+    /// Every item that may be told now and that a filter admits, sorted by id.
+    pub(super) fn items(&self, filter: &Filter) -> Vec<&Arc<Item>> {
+        let items = self.prepared.values().map(|prepared| &prepared.item);
+        let mut items: Vec<&Arc<Item>> = items.filter(|item| self.index.admits(filter, item)).collect();
         items.sort_by(|a, b| a.id.cmp(&b.id));
         items
     }
@@ -75,7 +76,9 @@ impl ServedBrand {
         self.names.iter().map(String::as_str)
     }
 
-    pub(super) fn pinned(&self) -> impl Iterator<Item = &Prepared> {
-        self.pinned.iter().filter_map(|id| self.prepared.get(id))
+    /// The pinned items that a filter admits.
+    pub(super) fn pinned(&self, filter: &Filter) -> impl Iterator<Item = &Prepared> {
+        let pinned = self.pinned.iter().filter_map(|id| self.prepared.get(id));
+        pinned.filter(|prepared| self.index.admits(filter, &prepared.item))
     }
 }

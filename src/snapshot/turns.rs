@@ -16,7 +16,7 @@ use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estim
 use crate::knowledge::Item;
 use crate::metrics::Metrics;
 use crate::retrieval::{
-    EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Vectors, Verdict, search,
+    EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Vectors, Verdict, search_among,
 };
 
 /// Turns before the first new one that are read again for what was said in them.
@@ -148,7 +148,7 @@ impl Kitchen {
         let recipe = &telling.recipe;
         if recipe.placement.is_lead() {
             let pinned: Vec<&Prepared> = if plan.is_at_start() {
-                brands().flat_map(ServedBrand::pinned).collect()
+                brands().flat_map(|brand| brand.pinned(&scope.filter)).collect()
             } else {
                 Vec::new()
             };
@@ -185,7 +185,7 @@ impl Kitchen {
             threshold => Cow::Owned(SearchSettings { threshold, ..self.search.clone() }),
         };
         let embedded = Instant::now();
-        let hits = search(&indexes, query, vectors, &settings);
+        let hits = search_among(&indexes, query, vectors, &settings, &scope.filter);
         self.metrics.looked_up(embedding, embedded.elapsed());
         hits
     }
@@ -220,7 +220,7 @@ impl Telling {
             return Ok(offers.into_iter().map(Cow::Borrowed).collect());
         }
         let brands = || scope.brands.iter().map(|&brand| &snapshot.brands[brand]);
-        let all: Vec<&Arc<Item>> = brands().flat_map(ServedBrand::items).collect();
+        let all: Vec<&Arc<Item>> = brands().flat_map(|brand| brand.items(&scope.filter)).collect();
         let name_of = |id: &str| {
             let name = brands().find(|brand| brand.prepared(id).is_some()).map_or("", |brand| &*brand.name);
             Arc::from(self.placebo.map_or(name, |placebo| placebo.brand(name)))

@@ -1,11 +1,9 @@
 //! Topics that nothing is told into: known by words, and by likeness of meaning to examples where there is a model. The
 //! same conversation is judged in the same way however long it gets, since only what was said up to a turn counts.
 
-use std::sync::Arc;
-
 use crate::document::Problem;
 use crate::knowledge::Brand;
-use crate::retrieval::{EmbedError, Embedder, Query, Speaker, VectorStore, language_of};
+use crate::retrieval::{EmbedError, Embedder, Query, Speaker, Vector, VectorStore, language_of};
 use crate::topics::{Topic, Topics, built_in};
 
 /// Which topics hold for all brands, and how near to their examples is too near.
@@ -51,8 +49,8 @@ pub(super) fn unknown_topics(brand: &Brand, folder: &std::path::Path) -> Vec<Pro
 /// The topics of one brand, ready to be looked for.
 pub(super) struct Veto {
     topics: Topics,
-    /// Vectors of the examples, of length 1, with the position of their topic.
-    examples: Vec<(usize, Arc<[f32]>)>,
+    /// Vectors of the examples with the position of their topic.
+    examples: Vec<(usize, Vector)>,
     likeness: f32,
 }
 
@@ -72,7 +70,7 @@ impl Veto {
                         Some(vector) => vector,
                         None => {
                             let vector = embedder.embed(example)?;
-                            store.put_vector(example, Arc::clone(&vector));
+                            store.put_vector(example, vector.clone());
                             vector
                         }
                     };
@@ -94,12 +92,11 @@ impl Veto {
 
     /// The name of the topic whose examples a turn is like. `known` are the languages of the model; what is in another
     /// has a vector that says little.
-    pub(super) fn by_meaning(&self, query: &Query, own: &[f32], known: &[String]) -> Option<&str> {
-        let cosine = |example: &[f32]| example.iter().zip(own).map(|(one, other)| one * other).sum::<f32>();
+    pub(super) fn by_meaning(&self, query: &Query, own: &Vector, known: &[String]) -> Option<&str> {
         let nearest = self
             .examples
             .iter()
-            .map(|(topic, example)| (cosine(example), *topic))
+            .map(|(topic, example)| (own.cosine(example), *topic))
             .max_by(|one, other| one.0.total_cmp(&other.0))?;
         let is_known = || {
             known.is_empty()

@@ -19,7 +19,7 @@ use super::address::Address;
 use super::body::RequestBody;
 use super::connector::BoundedConnector;
 use super::headers::{asks_for_websocket, strip_hop_by_hop, switch_to_websocket, switches_to_websocket};
-use super::timed::TimedBody;
+use super::timed::{BodyError, TimedBody};
 
 /// How the upstream is called.
 #[derive(Debug, Clone)]
@@ -81,6 +81,14 @@ pub enum UpstreamError {
     /// The connection broke before a response head.
     #[error("the upstream broke the connection before it answered")]
     Broken(#[source] hyper_util::client::legacy::Error),
+    /// The client's body failed while it was sent on: not the upstream's fault.
+    #[error("the request body failed while it was sent on")]
+    ClientBody {
+        /// Whether it did not come in time; otherwise it broke off.
+        late: bool,
+        /// What the connection to the upstream made of it.
+        source: hyper_util::client::legacy::Error,
+    },
     /// No response head in time.
     #[error("the upstream did not answer within {0:?}")]
     Timeout(Duration),
@@ -160,7 +168,7 @@ impl Upstream {
         let response = match tokio::time::timeout(limit, client.request(request)).await {
             Err(_) => return Err(UpstreamError::Timeout(limit)),
             Ok(Err(error)) if error.is_connect() => return Err(UpstreamError::Connect(error)),
-            Ok(Err(error)) => return Err(UpstreamError::Broken(error)),
+            Ok(Err(error)) => return Err(broken(error)),
             Ok(Ok(response)) => response,
         };
         let (mut parts, body) = response.into_parts();
@@ -175,6 +183,20 @@ impl Upstream {
             switch_to_websocket(&mut parts.headers);
         }
         Ok(Response::from_parts(parts, TimedBody::new(body, self.settings.idle_timeout)))
+    }
+}
+
+/// Which side broke an exchange: a body that fails is an error of the client's connection, found among the sources.
+fn broken(error: hyper_util::client::legacy::Error) -> UpstreamError {
+    let first: &(dyn std::error::Error + 'static) = &error;
+    let body = std::iter::successors(Some(first), |&error| error.source())
+        .find_map(|error| error.downcast_ref::<BodyError>());
+    match body {
+        Some(body) => {
+            let late = !matches!(body, BodyError::Broken(_));
+            UpstreamError::ClientBody { late, source: error }
+        }
+        None => UpstreamError::Broken(error),
     }
 }
 

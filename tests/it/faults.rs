@@ -200,7 +200,40 @@ fn a_client_that_stalls_is_given_up() {
             let mut connection = Connection::open(proxy.address).await;
             connection.send(format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{").as_bytes()).await;
             let answer = connection.answer().await;
-            assert!(matches!(answer.status, 408 | 502), "{path}: {}", answer.head);
+            assert_eq!(answer.status, 408, "{path}: {}", answer.head);
+            assert_eq!(answer.header("x-foreword-error").unwrap(), "request_body_timeout");
+        }
+        assert!(upstream.received().is_empty());
+    });
+}
+
+#[test]
+fn a_body_that_only_trickles_is_given_up() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &[("server.body_timeout", "200ms")]).await;
+        for path in [CHAT, "/v1/embeddings"] {
+            let mut connection = Connection::open(proxy.address).await;
+            connection.send(format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{").as_bytes()).await;
+            // Never silent for as long as the timeout, and over long before the last byte.
+            let mut trickle = tokio::time::interval(Duration::from_millis(20));
+            let mut sent = 0;
+            let answered = loop {
+                tokio::select! {
+                    biased;
+                    () = connection.wait_for(b"\r\n\r\n") => break true,
+                    _ = trickle.tick() => {}
+                }
+                if sent == 900 {
+                    break false;
+                }
+                connection.send(b" ").await;
+                sent += 1;
+            };
+            assert!(answered, "{path}: still reading after {sent} bytes");
+            let answer = connection.answer().await;
+            assert_eq!(answer.status, 408, "{path}: {}", answer.head);
+            assert_eq!(answer.header("x-foreword-error").unwrap(), "request_body_timeout");
         }
         assert!(upstream.received().is_empty());
     });

@@ -3,7 +3,7 @@
 
 use foreword::app;
 use foreword::chat::Dialect;
-use foreword::snapshot::{BrandChoice, Treatment};
+use foreword::snapshot::{Choice, Treatment};
 use serde_json::Value;
 
 use crate::support::legality::{LENIENT, all_strict};
@@ -23,7 +23,7 @@ fn outbound(recipe: &'static str) -> String {
     let core = app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}"));
     let explanation = core
         .planner
-        .explain(CONVERSATION.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
+        .explain(CONVERSATION.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)
         .unwrap();
     let body: Value = serde_json::from_slice(&explanation.spliced.body).unwrap();
     let before: Value = serde_json::from_str(CONVERSATION).unwrap();

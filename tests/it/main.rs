@@ -19,6 +19,8 @@ mod embedding;
 mod evaluate;
 mod faults;
 mod fidelity;
+mod filters;
+mod first_embedding;
 mod golden;
 mod http_itself;
 mod invariants;

@@ -171,13 +171,14 @@ fn invariant_3_each_brand_has_its_own_memory() {
             let request = Request {
                 body: body.clone().into(),
                 dialect: DIALECT,
-                brand,
+                choice: &brand.clone().into(),
                 treatment: Some(treatment),
                 conversation: None,
                 holdout: None,
             };
             let sent = wait(planner.plan(request)).body;
-            let explained = planner.explain(body.as_bytes(), DIALECT, brand, treatment).unwrap();
+            let explained =
+                planner.explain(body.as_bytes(), DIALECT, &brand.clone().into(), treatment).unwrap();
             assert_eq!(sent, explained.spliced.body, "{brand:?}");
             told.push(String::from_utf8(sent.to_vec()).unwrap());
         }

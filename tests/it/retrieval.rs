@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use foreword::app;
 use foreword::chat::{Dialect, quote_string};
-use foreword::retrieval::{Index, Query, SearchSettings, Vectors, Verdict, search};
-use foreword::snapshot::{BrandChoice, Treatment};
+use foreword::retrieval::{Index, Query, SearchSettings, Vector, Vectors, Verdict, search};
+use foreword::snapshot::{Choice, Treatment};
 
 use crate::support::proxy::Site;
 use crate::support::retrieval::{
@@ -241,7 +241,7 @@ fn t10_a_thousand_questions_are_answered_from_the_index_that_was_opened_once() {
         let body = format!("{{\"messages\":[{{\"role\":\"user\",\"content\":{}}}]}}", quote_string(text));
         let explained = core
             .planner
-            .explain(body.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
+            .explain(body.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)
             .unwrap();
         explained.turns[0].hits.as_ref().map(ranking)
     };
@@ -341,14 +341,14 @@ fn a_vector_that_is_none_finds_nothing() {
     let question = Query::alone("Which anvil is the lightest to carry?");
     let dimension = embedder().identity().dimension;
     for number in [f32::NAN, f32::NEG_INFINITY, 0.0] {
-        let vectors = Vectors::alone(vec![number; dimension].into());
+        let vectors = Vectors::alone(Vector::of(&vec![number; dimension]));
         let hits = search(&indexes, &question, Some(&vectors), &SearchSettings::default());
         assert_eq!(hits.gate.verdict, Verdict::BelowThreshold, "{number}");
         assert!(hits.candidates.iter().all(|candidate| !candidate.passes), "{number}");
     }
     // One of another dimension counts as none.
     let other =
-        search(&indexes, &question, Some(&Vectors::alone([1.0; 3].into())), &SearchSettings::default());
+        search(&indexes, &question, Some(&Vectors::alone(Vector::of(&[1.0; 3]))), &SearchSettings::default());
     let without = search(&indexes, &question, None, &SearchSettings::default());
     assert_eq!((ranking(&other), other.gate), (ranking(&without), without.gate));
 }

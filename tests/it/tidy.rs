@@ -44,7 +44,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("measure", &["document", "knowledge", "leaks", "mentions", "statistics", "upstream"]),
     ("server", &["metrics"]),
-    ("proxy", &["chat", "inject", "snapshot", "tap", "live", "telemetry", "keys", "upstream", "metrics"]),
+    (
+        "proxy",
+        &[
+            "chat",
+            "knowledge",
+            "inject",
+            "snapshot",
+            "tap",
+            "live",
+            "telemetry",
+            "keys",
+            "upstream",
+            "metrics",
+        ],
+    ),
     (
         "config",
         &[
@@ -206,4 +220,19 @@ fn every_key_is_in_the_commented_configuration() {
         let name = key.split_once('.').unwrap().1;
         assert!(file.contains(&format!("{name} = ")), "foreword.toml does not show {key}");
     }
+}
+
+#[test]
+fn what_is_fuzzed_has_all_the_rooms_that_it_uses() {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/src/lib.rs");
+    let library = fs::read_to_string(library).unwrap();
+    let fuzzed = |room: &str| library.contains(&format!("pub mod {room};"));
+    let whole = ROOMS.iter().filter(|(room, _)| library.contains(&format!("../../src/{room}/mod.rs")));
+    let mut rooms = 0;
+    for (room, uses) in whole {
+        rooms += 1;
+        let missing: Vec<&&str> = uses.iter().filter(|used| !fuzzed(used)).collect();
+        assert!(missing.is_empty(), "fuzz/src/lib.rs has {room}, which uses {missing:?}");
+    }
+    assert!(rooms >= 5, "the fuzzed rooms were not found");
 }

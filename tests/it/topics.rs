@@ -7,7 +7,7 @@ use foreword::chat::Dialect;
 use foreword::config::{self, Overrides};
 use foreword::inject::{Decision, SkipReason};
 use foreword::knowledge::{Limits, load};
-use foreword::snapshot::{BrandChoice, Treatment};
+use foreword::snapshot::{Choice, Treatment};
 use foreword::topics::{Topic, Topics, built_in};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ fn words_and_meaning_together_see_more_and_still_leave_others_alone() {
     let explain = |text: &str| {
         let body = json!({ "messages": [{ "role": "user", "content": text }] }).to_string();
         core.planner
-            .explain(body.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
+            .explain(body.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)
             .unwrap()
             .turns
             .remove(0)
@@ -119,7 +119,7 @@ fn explained(site: &Site, texts: &[&str]) -> (Decision, Vec<Option<String>>, Vec
     let body = json!({ "messages": messages }).to_string();
     let explanation = core
         .planner
-        .explain(body.as_bytes(), Dialect::ChatCompletions, &BrandChoice::Default, &Treatment::Served)
+        .explain(body.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)
         .unwrap();
     let topics = explanation.turns.iter().map(|turn| turn.topic.clone()).collect();
     (explanation.decision, topics, explanation.spliced.body.to_vec())

@@ -1,9 +1,9 @@
 //! Vectors on disk: what is read is what was written, or nothing.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 
-use foreword::retrieval::{Embedder, Identity, VectorStore};
+use foreword::retrieval::{Embedder, Identity, Vector, VectorStore};
 use tempfile::TempDir;
 
 use crate::support::retrieval::{brand, embedder, example, fact, index_with};
@@ -14,8 +14,8 @@ fn identity() -> Identity {
     Identity { model: "tiny-0123456789ab".to_owned(), dimension: 4 }
 }
 
-fn vector(seed: usize) -> Arc<[f32]> {
-    (0..4_u8).map(|place| f32::from(place) - seed as f32 / 3.0).collect()
+fn vector(seed: usize) -> Vector {
+    Vector::of(&[0.1, -0.2, 0.3, seed as f32 / 4_000.0])
 }
 
 fn store() -> VectorStore {

@@ -97,6 +97,7 @@ async fn start(
     settings.admin_listen = ([127, 0, 0, 1], 0).into();
     settings.tls = None;
     settings.watch = WatchMode::Off;
+    settings.snapshot.lexical_first = usize::MAX;
     settings.proxy.keys = None;
     settings.proxy.route.experiment_token = Some(blake3::hash(token.as_bytes()));
     let core = app::core(&settings, &mut |_, _| {}).map_err(|error| not_started(&error))?;

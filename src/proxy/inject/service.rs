@@ -117,7 +117,7 @@ struct Preparation {
 impl Preparation {
     /// Reads the body, decides, and makes what leaves.
     async fn prepare(&self, routed: Routed, dialect: Dialect) -> Result<Outbound, ProxyError> {
-        let Routed { call: Call { mut parts, body, exchange }, target, brand, opted_out, .. } = routed;
+        let Routed { call: Call { mut parts, body, exchange }, target, choice, opted_out, .. } = routed;
         let treatment = routed.treatment.as_ref();
         if let Some(treatment) = treatment {
             self.planner.can_treat(treatment).map_err(ProxyError::Arm)?;
@@ -142,7 +142,7 @@ impl Preparation {
                 let conversation = routed.conversation.as_ref().map(HeaderValue::as_bytes);
                 let holdout = exchange.client.get().and_then(|client| client.holdout);
                 let request =
-                    Request { body: bytes, dialect, brand: &brand, treatment, conversation, holdout };
+                    Request { body: bytes, dialect, choice: &choice, treatment, conversation, holdout };
                 let planned = self.planner.plan(request).await;
                 exchange.planning.get_or_init(|| started.elapsed());
                 self.record(&exchange, planned.decision);

@@ -82,7 +82,7 @@ where
         }
         let (metrics, recorder) = (Arc::clone(&self.metrics), self.recorder.clone());
         let mut report = Report::begin(Arc::clone(&exchange), metrics, recorder, self.log_share, &parts);
-        let body = TimedBody::new(body, self.body_timeout);
+        let body = TimedBody::paced(body, self.body_timeout);
         let answering = self.inner.call(Call { parts, body, exchange });
         Box::pin(async move {
             let (parts, body) = answering.await?.into_parts();

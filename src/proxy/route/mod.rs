@@ -14,8 +14,9 @@ use super::body::Answer;
 use super::call::{Answering, Call, Routed};
 use super::error::ProxyError;
 use crate::chat::Paths;
+use crate::knowledge::Filter;
 use crate::metrics::Route as RouteLabel;
-use crate::snapshot::{BrandChoice, Treatment};
+use crate::snapshot::{BrandChoice, Choice, Treatment};
 use about::about;
 use path::{is_allowed, split_brand};
 
@@ -23,6 +24,10 @@ const BRAND: HeaderName = HeaderName::from_static("x-foreword-brand");
 /// How a request of an experiment is treated, and the token that it needs.
 const ARM: HeaderName = HeaderName::from_static("x-foreword-arm");
 const TOKEN: HeaderName = HeaderName::from_static("x-foreword-token");
+/// Which items may be told.
+const TAGS: HeaderName = HeaderName::from_static("x-foreword-tags");
+const AUDIENCE: HeaderName = HeaderName::from_static("x-foreword-audience");
+const LANGUAGE: HeaderName = HeaderName::from_static("x-foreword-language");
 const CONTEXT: HeaderName = HeaderName::from_static("x-foreword-context");
 /// Global Privacy Control: a browser's word for its user, where a page calls the proxy itself.
 const PRIVACY: HeaderName = HeaderName::from_static("sec-gpc");
@@ -32,6 +37,8 @@ const PRIVACY: HeaderName = HeaderName::from_static("sec-gpc");
 pub struct RouteSettings {
     /// Whether clients may name a brand by header.
     pub brand_header: bool,
+    /// Whether clients may say by header which items they may be told.
+    pub filter_headers: bool,
     /// Paths that may be reached, each with what is under it; `None` allows all. Set wherever the
     /// operator's own key is used.
     pub allowed_paths: Option<Vec<String>>,
@@ -108,9 +115,16 @@ where
             .map(str::to_owned)
             .or_else(header_brand)
             .map_or(BrandChoice::Default, BrandChoice::Named);
-        let brand = match call.exchange.client.get() {
-            Some(client) if !client.brands.is_empty() => brand.within(&client.brands),
-            _ => brand,
+        let filter = match self.settings.filter_headers {
+            true => filter(&call.parts.headers),
+            false => Filter::default(),
+        };
+        let choice = match call.exchange.client.get() {
+            Some(client) => Choice {
+                brand: if client.brands.is_empty() { brand } else { brand.within(&client.brands) },
+                filter: filter.within(&client.tags, &client.audience),
+            },
+            None => Choice { brand, filter },
         };
         let says = |name: &HeaderName, word: &[u8]| {
             call.parts.headers.get(name).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(word))
@@ -124,7 +138,7 @@ where
         strip_own_headers(&mut call.parts.headers);
         let route = if dialect.is_some() { RouteLabel::Chat } else { RouteLabel::Passthrough };
         call.exchange.route.get_or_init(|| route);
-        self.inner.call(Routed { call, target, dialect, brand, opted_out, treatment, conversation })
+        self.inner.call(Routed { call, target, dialect, choice, opted_out, treatment, conversation })
     }
 }
 
@@ -136,6 +150,16 @@ impl<S> Route<S> {
         let known = self.settings.experiment_token? == blake3::hash(token.as_bytes());
         headers.get(&ARM).filter(|_| known)?.to_str().ok()
     }
+}
+
+/// Which items a request asks for: words separated by commas.
+fn filter(headers: &HeaderMap) -> Filter {
+    let words = |name: &HeaderName| -> Vec<String> {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        let words = values.flat_map(|value| value.split(',')).map(str::trim);
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    Filter::new(words(&TAGS), words(&AUDIENCE), words(&LANGUAGE).first().map(String::as_str))
 }
 
 /// Header fields that speak to the proxy are never forwarded.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use foreword::app;
 use foreword::chat::Dialect;
-use foreword::snapshot::{BrandChoice, Explanation, Planner, Request, Treatment};
+use foreword::snapshot::{Choice, Explanation, Planner, Request, Treatment};
 use serde_json::Value;
 
 use super::proxy::Site;
@@ -40,7 +40,7 @@ pub fn fresh_site() -> Site {
 
 /// What a recipe makes of a body.
 pub fn explain(recipe: &str, dialect: Dialect, body: impl AsRef<[u8]>) -> Explanation {
-    planner(recipe).explain(body.as_ref(), dialect, &BrandChoice::Default, &Treatment::Served).unwrap()
+    planner(recipe).explain(body.as_ref(), dialect, &Choice::default(), &Treatment::Served).unwrap()
 }
 
 /// What leaves as `planner` serves it, with all that it remembers.
@@ -48,7 +48,7 @@ pub async fn served(planner: &Planner, dialect: Dialect, body: &str) -> Vec<u8> 
     let request = Request {
         body: body.to_owned().into(),
         dialect,
-        brand: &BrandChoice::Default,
+        choice: &Choice::default(),
         treatment: None,
         conversation: None,
         holdout: None,

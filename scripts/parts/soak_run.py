@@ -1,0 +1,181 @@
+"""The three parts of `scripts/soak`: faults under traffic, clock jumps, SIGTERM among streams."""
+
+import asyncio
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+from soak_checks import Table, check_counts, check_receipts, read_audit
+from soak_faults import EXPECTED, Faults, Watch
+from soak_place import Foreword, Place
+from soak_traffic import QUESTIONS, Client, Traffic, request_of, tally
+
+RATE, CLIENTS = 60, 24
+MOST_GROWTH = 1.10
+# Connections to the upstream are kept for a while.
+DESCRIPTORS_MORE = CLIENTS
+TAKEN_IN_SECONDS = 15
+# Of the drain: what began this long before the signal is answered whole.
+CLEARLY_BEFORE_SECONDS = 0.25
+TERM_ROUNDS = 5
+FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
+JUMPS = ["+400d", "-30d", "+0", "+3h", "-1d", "+0"]
+
+
+def fact(text: str, front: str = "") -> str:
+    return f"---\nlanguage: en\n{front}---\n\nQ: {QUESTIONS[1]}\nA: DocArray sends tensors in Protobuf, {text}.\nSource: https://docs.docarray.org/\n"
+
+
+async def sees(server: Foreword, rng: random.Random, generation: int, wanted: bool = True) -> bool:
+    """Whether the upstream comes to see a generation (or to see it no longer) within a while."""
+    client, deadline, number = Client(server.port), time.monotonic() + TAKEN_IN_SECONDS, 0
+    try:
+        while time.monotonic() < deadline:
+            number += 1
+            ref = f"sees-{generation}-{wanted}-{number}-{rng.getrandbits(32)}"
+            request = request_of("plain", ref, rng, QUESTIONS[1])
+            outcome = await client.send(request)
+            if outcome.decision == "injected" and (generation in outcome.generations) == wanted:
+                return True
+            await asyncio.sleep(0.1)
+        return False
+    finally:
+        client.close()
+
+
+def unexplained(server: Foreword, allowed: list[str]) -> dict[str, int]:
+    return {line: count for line, count in server.complaints().items() if not any(part in line for part in allowed)}
+
+
+def print_wrong(outcomes, most: int = 5) -> None:
+    for outcome in outcomes[:most]:
+        request = outcome.request
+        print(f"  {request.kind} {request.ref}: {outcome.what}, {outcome.why}, after {outcome.ended - outcome.began:.2f} s")
+
+
+async def under_faults(place: Place, rng: random.Random, seconds: float) -> Table:
+    """Everything that may go wrong while the process lives."""
+    table = Table(f"Faults under traffic, {seconds:.0f} s")
+    server = await Foreword.start(place, "faults")
+    at_start = server.fds()
+    traffic, faults, watch = Traffic(server.port, rng, RATE, CLIENTS), Faults(place, server, rng), Watch(server)
+    traffic.start()
+    await faults.run(time.monotonic() + seconds)
+    (place.knowledge / "docarray/soak.md").write_text(fact("generation 4242"))
+    outcomes = await traffic.stop()
+    watch.stop()
+    # Before anything more is asked: what is counted now is what the clients sent.
+    samples = await server.quiet()
+    await asyncio.sleep(3)
+    chats = samples.sum("foreword_decisions_total")
+    counts, wrong = tally(outcomes), [one for one in outcomes if one.what in ("wrong", "unanswered")]
+    table.some("answers, byte for byte the upstream's", counts["ok"])
+    table.some("hung up by the client", counts["hung_up"])
+    failed = [one for one in outcomes if one.what in ("error", "cut")]
+    table.some("honest errors and answers cut off, while the upstream was away", sum(map(faults.excuse, failed)))
+    wrong += [one for one in failed if not faults.excuse(one)]
+    table.none("other errors, wrong bytes, no answer", len(wrong))
+    print_wrong(wrong)
+    check_counts(table, samples, outcomes)
+    lost = samples.sum("foreword_receipts_lost_total")
+    check_receipts(table, place, outcomes, chats, lost)
+    reloads = samples.by("foreword_reloads_total", "result")
+    table.some("reloads published", reloads["published"])
+    table.some("reloads rejected", reloads["rejected"])
+    for name, times in sorted(faults.done.items()):
+        table.some(f"fault: {name}", times)
+    if not place.is_small_disk:
+        table.row("fault: fill disk", "skipped: no tmpfs can be mounted here", "as root", True)
+    table.row("the last edit is served", *(("yes", "yes", True) if await sees(server, rng, 4242) else ("no", "yes", False)))
+    second, last = watch.quarters(0)
+    table.row("memory, second and last quarter", f"{second:.0f}, {last:.0f} MB", f"at most {MOST_GROWTH:.0%}", last <= second * MOST_GROWTH)
+    now = server.fds()
+    table.row("descriptors, start and end", f"{at_start}, {now}", f"at most {DESCRIPTORS_MORE} more", now <= at_start + DESCRIPTORS_MORE)
+    strange = unexplained(server, EXPECTED)
+    table.none(f"unexpected warnings and errors in the log {list(strange) or ''}", sum(strange.values()))
+    server.send(signal.SIGTERM)
+    code = await server.ended(40)
+    table.row("exit code", code, "0", code == 0)
+    (place.knowledge / "docarray/soak.md").unlink()
+    return table
+
+
+async def under_clock_jumps(place: Place, rng: random.Random, seconds: float) -> Table:
+    """The clock of the process is put forward and back; an item's validity ends and begins again with it."""
+    table = Table("Clock jumps")
+    library = next(iter(Path("/").glob(FAKETIME.lstrip("/"))), None)
+    if library is None:
+        table.row("clock jumps", "skipped: libfaketime is not here", "apt-get install faketime", True)
+        return table
+    clock = place.folder / "clock"
+    clock.write_text("+0\n")
+    env = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1",
+           "FAKETIME_DONT_FAKE_MONOTONIC": "1"}  # fmt: skip
+    until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 100 * 86_400))
+    timed = place.knowledge / "docarray/soak.md"
+    timed.write_text(fact("generation 77", f"valid_until: {until}\n"))
+    server = await Foreword.start(place, "clock", env)
+    traffic = Traffic(server.port, rng, RATE, CLIENTS)
+    traffic.start()
+    followed, jumps = 0, 0
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline or jumps < len(JUMPS):
+        jump = JUMPS[jumps % len(JUMPS)]
+        clock.write_text(f"{jump}\n")
+        await asyncio.sleep(rng.uniform(1.5, 3))
+        is_seen = await sees(server, rng, 77, wanted=jump != "+400d")
+        followed += is_seen
+        jumps += 1
+    outcomes = await traffic.stop()
+    samples = await server.quiet()
+    counts = tally(outcomes)
+    table.some("answers, byte for byte the upstream's", counts["ok"])
+    wrong = [one for one in outcomes if one.what not in ("ok", "hung_up")]
+    table.none("errors, wrong bytes, no answer", len(wrong))
+    print_wrong(wrong)
+    table.equal("jumps after which the item was told, or not, as its validity says", followed, jumps, "jumps")
+    table.none("retrieval left alone (breaker)", samples.sum("foreword_breaker_openings_total"))
+    strange = unexplained(server, EXPECTED)
+    table.none(f"unexpected warnings and errors in the log {list(strange) or ''}", sum(strange.values()))
+    server.send(signal.SIGTERM)
+    code = await server.ended(40)
+    table.row("exit code", code, "0", code == 0)
+    timed.unlink()
+    said_ids = {one.receipt for one in outcomes if one.receipt}
+    table.none("answers whose receipt is missing", len(said_ids - set(read_audit(place).ids)))
+    return table
+
+
+async def under_sigterm(place: Place, rng: random.Random) -> Table:
+    """Told to stop among streams: all of them end whole, then the process does."""
+    table = Table(f"SIGTERM among streams, {TERM_ROUNDS} times")
+    kinds = {"stream": 8, "plain": 1, "tools": 1}
+    whole, cut_before, refused, codes, missing, slowest, running = 0, [], 0, [], 0, 0.0, 0
+    for number in range(TERM_ROUNDS):
+        server = await Foreword.start(place, f"term-{number}")
+        traffic = Traffic(server.port, rng, RATE, CLIENTS, kinds)
+        traffic.start()
+        await asyncio.sleep(rng.uniform(0.8, 2))
+        told = time.monotonic()
+        server.send(signal.SIGTERM)
+        codes.append(await server.ended(40))
+        slowest = max(slowest, time.monotonic() - told)
+        outcomes = await traffic.stop()
+        whole += tally(outcomes)["ok"]
+        failed = [one for one in outcomes if one.what != "ok"]
+        running += sum(one.began < told < one.ended for one in outcomes if one.what == "ok")
+        cut_before += [one for one in failed if one.began < told - CLEARLY_BEFORE_SECONDS or one.what in ("wrong", "cut")]
+        refused += sum(one.began >= told - CLEARLY_BEFORE_SECONDS and one.what == "unanswered" for one in failed)
+        known = {one.receipt for one in outcomes if one.receipt}
+        missing += len(known - set(read_audit(place).ids))
+    table.some("answers, byte for byte the upstream's", whole)
+    table.some("of them running when told to stop", running)
+    table.none("cut off, or unanswered though sent before", len(cut_before))
+    print_wrong(cut_before)
+    table.row("not taken any more, without a byte", f"{refused:,}", "only from the signal on", True)
+    table.none("answers whose receipt is missing", missing)
+    table.row("exit codes", codes, "all 0", all(code == 0 for code in codes))
+    table.row("slowest end", f"{slowest:.1f} s", "under 30 s", slowest < 30)
+    return table

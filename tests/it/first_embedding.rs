@@ -1,0 +1,76 @@
+//! The first start with many texts: words serve while vectors are computed, and what was computed is kept.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::support::client::{exchange, get, post};
+use crate::support::proxy::{Proxy, Site};
+use crate::support::retrieval::model_folder;
+use crate::support::upstream::Upstream;
+use crate::support::{run, until};
+
+const CHAT: &str = "/v1/chat/completions";
+
+fn question(text: &str) -> String {
+    format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"{text}\"}}]}}")
+}
+
+/// A site with so many items more.
+fn large_site(items: usize) -> Site {
+    let site = Site::new();
+    let text: String = (0..items)
+        .map(|number| {
+            format!(
+                "# Horseshoe pattern {number}\n\nPattern {number} of Acme is for a hoof of size {number}.\n\n"
+            )
+        })
+        .collect();
+    site.write("knowledge/acme/patterns.md", &text);
+    site
+}
+
+async fn retrieval(proxy: &Proxy) -> String {
+    let answer = exchange(proxy.admin, &get("/readyz")).await.text();
+    let body: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(body["snapshot"]["texts_waiting"].as_u64().unwrap() > 0, body["retrieval"] == "lexical");
+    body["retrieval"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn words_serve_while_vectors_are_computed_and_edits_are_served_meanwhile() {
+    run(async {
+        let model = model_folder().to_string_lossy().into_owned();
+        let site = large_site(60);
+        let cache = site.path("cache");
+        let config = [
+            ("retrieval.model", &*model),
+            ("retrieval.lexical_first", "50"),
+            ("knowledge.cache", &*cache.to_string_lossy()),
+        ];
+        let upstream = Upstream::answering("{}").await;
+        let proxy = Proxy::of(site, &upstream.url(), &config).await;
+        assert_eq!(retrieval(&proxy).await, "lexical");
+        let warranty = question("How long is the anvil warranty?");
+        let answer = exchange(proxy.address, &post(CHAT, &warranty)).await;
+        assert_eq!((answer.status, answer.decision().as_str()), (200, "injected"));
+        let file = proxy.site.path("knowledge/acme/umbrella.md");
+        fs::write(&file, "# Purple umbrella factory\n\nThe purple umbrella factory of Acme is in Ulm.\n")
+            .unwrap();
+        let umbrella = question("Where is the purple umbrella factory?");
+        let asked = std::time::Instant::now();
+        loop {
+            exchange(proxy.address, &post(CHAT, &umbrella)).await;
+            if String::from_utf8_lossy(&upstream.last().body).contains("Ulm") {
+                break;
+            }
+            assert!(asked.elapsed() < Duration::from_secs(20), "the edit is not served");
+        }
+        until("all texts have vectors", || proxy.metric("foreword_texts_waiting") == 0.0).await;
+        assert_eq!(retrieval(&proxy).await, "hybrid");
+        assert!(cache.join("vectors.bin").exists());
+        // The next start has nothing to wait for.
+        let Proxy { site, .. } = proxy;
+        let again = Proxy::of(site, &upstream.url(), &config).await;
+        assert_eq!(retrieval(&again).await, "hybrid");
+    });
+}
