@@ -110,7 +110,10 @@ impl Store {
     pub fn forget_questions(&mut self, now: i64, days: u32) -> Result<(), StoreError> {
         let first = if days == 0 { i64::MAX } else { now.div_euclid(DAY) - i64::from(days) + 1 };
         self.change(|connection| {
-            connection.execute("DELETE FROM questions WHERE day < ?1", [first])?;
+            if connection.execute("DELETE FROM questions WHERE day < ?1", [first])? > 0 {
+                // The log beside the file holds pages of before until they are carried over.
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            }
             Ok(())
         })
     }

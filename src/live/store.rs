@@ -24,7 +24,8 @@ const COUNTS_KEPT: i64 = 2 * 366;
 const CONVERSATIONS_KEPT: i64 = 90;
 
 /// The steps from an empty file to one of this version, each for good.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> =
     LazyLock::new(|| Migrations::new(STEPS.into_iter().map(M::up).collect()));

@@ -244,3 +244,32 @@ fn a_store_of_before_is_brought_up_to_date_with_what_its_receipts_say() {
     store.forget(21_000 * DAY, 30).unwrap();
     assert_eq!(dump(&new), Vec::<String>::new());
 }
+
+/// Days that are to come, since the clock was ahead once, count; and a conversation stays on the day on which it began.
+#[test]
+fn a_clock_that_goes_back_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(STORE);
+    let mut store = Store::open(&path).unwrap();
+    let at = |number: u64, day: i64| -> Receipt {
+        let mut receipt = receipts(1).remove(0);
+        receipt.id = format!("c{number}");
+        receipt.time = day * DAY;
+        receipt.arm = "injected".to_owned();
+        receipt.eligible = true;
+        receipt.conversation = Some(number % 10);
+        receipt.mentioned =
+            serde_json::from_str("{\"brand\":true,\"positive\":true,\"names\":[\"acme\"]}").unwrap();
+        receipt
+    };
+    let ahead: Vec<Receipt> = (0..10).map(|number| at(number, 20_010)).collect();
+    let back: Vec<Receipt> = (10..20).map(|number| at(number, 20_000)).collect();
+    store.write(&ahead).unwrap();
+    store.write(&back).unwrap();
+    store.forget(20_000 * DAY, 30).unwrap();
+    let report = of(&store, 20_000 * DAY);
+    let arm = &report.arms[0];
+    assert_eq!((arm.conversations, arm.answers, arm.mentions), (10, 20, 20));
+    assert_eq!((report.topics[0].answers, report.topics[0].arms[0].conversations), (20, 10));
+    assert_eq!((report.since.as_str(), report.until.as_str()), ("2024-09-05", "2024-10-14"));
+}

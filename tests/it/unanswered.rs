@@ -102,6 +102,10 @@ async fn consent_is_taken_back(site: Site, upstream: &Upstream) {
     let config = [("live.store", STORE), ("admin.console", "true")];
     let proxy = Proxy::of(site, &upstream.url(), &config).await;
     until("questions are forgotten", || Store::read(&path).unwrap().questions(100).unwrap().is_empty()).await;
+    let log = proxy.site.path("live.sqlite-wal");
+    let is_gone =
+        || ![&path, &log].iter().any(|file| holds(&std::fs::read(file).unwrap_or_default(), "about the sea"));
+    until("what is forgotten is overwritten", is_gone).await;
     assert_eq!(ask(&proxy, 1, "", "Sing me a song about the sea").await, "below_threshold");
     let page = exchange(proxy.admin, &get("/console/knowledge")).await.text();
     assert!(page.contains("unanswered = true") && page.contains("off by default"), "{page}");
