@@ -77,7 +77,7 @@ fn text(report: &LiveReport) -> String {
     let mut line = |cells: [&str; 6]| {
         let [arm, conversations, answers, rate, lift, always] = cells;
         let _never =
-            writeln!(text, "  {arm:<22} {conversations:>13} {answers:>8}  {rate:<20} {lift:<22} {always}");
+            writeln!(text, "  {arm:<22} {conversations:>13} {answers:>8}  {rate:<22} {lift:<22} {always}");
     };
     line(["arm", "conversations", "answers", "names the brand", "lift, one look", "lift, any look"]);
     for arm in &report.arms {
@@ -122,7 +122,7 @@ fn parts(text: &mut String, title: &str, nameless: &str, parts: &[Part]) {
     }
     let _never = writeln!(
         text,
-        "\n  {title:<22} {:>8}  {:<20} {:<20} lift, any look",
+        "\n  {title:<22} {:>8}  {:<22} {:<22} lift, any look",
         "answers", "held out", "injected"
     );
     for part in parts.iter().take(SHOWN_PARTS) {
@@ -131,7 +131,7 @@ fn parts(text: &mut String, title: &str, nameless: &str, parts: &[Part]) {
         let name = if part.name.is_empty() { nameless } else { &part.name };
         let _never = writeln!(
             text,
-            "  {name:<22} {:>8}  {:<20} {:<20} {}",
+            "  {name:<22} {:>8}  {:<22} {:<22} {}",
             part.answers,
             rate(HOLDOUT),
             rate(INJECTED),

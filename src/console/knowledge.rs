@@ -9,6 +9,7 @@ use minijinja::{Value, context};
 use super::counts::{day, first_of};
 use super::form::{Form, encode};
 use super::overview::moment;
+use super::plot::percent;
 use super::reply::Reply;
 use super::service::{Console, not_found};
 use crate::document::{Problem, Severity};
@@ -23,6 +24,9 @@ const READ_QUESTIONS: u32 = 2_000;
 const FEWEST_ASKERS: usize = 2;
 /// Groups of such questions that are shown.
 const SHOWN_GROUPS: usize = 20;
+/// What can be asked for of the use of items.
+const MOST_USED: &str = "most used first";
+const NEVER_USED: &str = "never used";
 /// Days over which the use of items is counted.
 const USED_DAYS: u32 = 30;
 /// Items on one page.
@@ -100,8 +104,15 @@ impl Console {
         };
         let served = snapshot.brands.iter().find(|served| served.id == id);
         let choice = Choice::new(query);
-        let chosen: Vec<&Item> =
+        let told = |item: &Item| used.get(&item.id).map_or(0, |used| used.told);
+        let mut chosen: Vec<&Item> =
             brand.items.iter().map(|item| &**item).filter(|item| choice.takes(item, now)).collect();
+        match choice.used.as_str() {
+            MOST_USED => chosen.sort_by_key(|item| std::cmp::Reverse(told(item))),
+            // Without counts nothing is known of use.
+            NEVER_USED if counted => chosen.retain(|item| told(item) == 0),
+            _ => {}
+        }
         let pages = chosen.len().div_ceil(PAGE).max(1);
         let number = query.number("page").unwrap_or(1).clamp(1, pages);
         let shown = chosen.iter().skip((number - 1) * PAGE).take(PAGE);
@@ -120,7 +131,8 @@ impl Console {
             later => (number < pages).then(|| link(number + 1)),
             tags => tags(brand),
             languages => languages(brand),
-            q => choice.words, tag => choice.tag, language => choice.language, state => choice.state,
+            q => choice.words, tag => choice.tag, language => choice.language, state => choice.state, use => choice.used,
+            uses => [MOST_USED, NEVER_USED],
         };
         self.show(StatusCode::OK, "brand.html", "knowledge", values)
     }
@@ -151,12 +163,19 @@ struct Choice {
     tag: String,
     language: String,
     state: String,
+    used: String,
 }
 
 impl Choice {
     fn new(query: &Form) -> Choice {
         let field = |name| query.text(name).to_owned();
-        Choice { words: field("q"), tag: field("tag"), language: field("language"), state: field("state") }
+        Choice {
+            words: field("q"),
+            tag: field("tag"),
+            language: field("language"),
+            state: field("state"),
+            used: field("use"),
+        }
     }
 
     fn takes(&self, item: &Item, now: Timestamp) -> bool {
@@ -169,8 +188,13 @@ impl Choice {
     }
 
     fn query(&self) -> String {
-        let fields =
-            [("q", &self.words), ("tag", &self.tag), ("language", &self.language), ("state", &self.state)];
+        let fields = [
+            ("q", &self.words),
+            ("tag", &self.tag),
+            ("language", &self.language),
+            ("state", &self.state),
+            ("use", &self.used),
+        ];
         let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
         given.map(|(name, value)| format!("{name}={}&", encode(value))).collect()
     }
@@ -240,7 +264,10 @@ fn item_view(item: &Item, served: Option<&ServedBrand>, used: Option<&Used>, now
         audience => item.audience.clone(),
         file => item.origin.file.to_string_lossy().into_owned(),
         line => item.origin.line,
-        used => used.map(|used| context! { told => used.told, scored => used.scored, mentions => used.mentions }),
+        used => used.map(|used| context! {
+            told => used.told, scored => used.scored, mentions => used.mentions,
+            share => (used.scored > 0).then(|| percent(used.mentions as f64 / used.scored as f64)),
+        }),
         tokens => served.and_then(|served| served.tokens(&item.id)),
     }
 }

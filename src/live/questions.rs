@@ -10,6 +10,7 @@ use super::store::{DAY, Store, StoreError};
 use crate::inject::{Decision, SkipReason};
 use crate::mentions::{Answer, find};
 use crate::retrieval::language_of;
+use crate::topics::{Topics, built_in};
 
 /// Questions that are kept; older ones make room.
 const MOST_KEPT: i64 = 5_000;
@@ -31,17 +32,24 @@ pub struct Question {
     pub text: String,
 }
 
-/// Gives conversations numbers that cannot be found in receipts, nor after a restart.
-pub(super) struct Askers([u8; 32]);
+/// Makes questions of requests.
+pub(super) struct Asked {
+    /// Gives conversations numbers that cannot be found in receipts, nor after a restart.
+    key: [u8; 32],
+    /// What is nobody's business, whatever may be told into it.
+    topics: Topics,
+}
 
-impl Askers {
-    pub(super) fn new() -> Askers {
+impl Asked {
+    pub(super) fn new() -> Asked {
         let (one, other) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
-        Askers(*blake3::Hasher::new().update(one.as_bytes()).update(other.as_bytes()).finalize().as_bytes())
+        let mut key = blake3::Hasher::new();
+        key.update(one.as_bytes()).update(other.as_bytes());
+        Asked { key: *key.finalize().as_bytes(), topics: Topics::new(built_in().to_vec()) }
     }
 
     fn number(&self, conversation: u64) -> i64 {
-        let hash = blake3::keyed_hash(&self.0, &conversation.to_le_bytes());
+        let hash = blake3::keyed_hash(&self.key, &conversation.to_le_bytes());
         hash.as_bytes()[..8].iter().fold(0, |number, &byte| number << 8 | i64::from(byte))
     }
 
@@ -53,7 +61,7 @@ impl Askers {
         let spoken = finished.spoken.as_ref()?;
         let observed = spoken.observed.as_ref()?;
         let said = observed.question.trim();
-        if said.len() > LONGEST {
+        if said.len() > LONGEST || self.topics.touched(said, |_| true).is_some() {
             return None;
         }
         let text = redacted(said);
@@ -102,7 +110,10 @@ impl Store {
     pub fn forget_questions(&mut self, now: i64, days: u32) -> Result<(), StoreError> {
         let first = if days == 0 { i64::MAX } else { now.div_euclid(DAY) - i64::from(days) + 1 };
         self.change(|connection| {
-            connection.execute("DELETE FROM questions WHERE day < ?1", [first])?;
+            if connection.execute("DELETE FROM questions WHERE day < ?1", [first])? > 0 {
+                // The log beside the file holds pages of before until they are carried over.
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            }
             Ok(())
         })
     }

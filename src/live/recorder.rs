@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::audit::AuditLog;
 use super::finished::Finished;
-use super::questions::{Askers, Question};
+use super::questions::{Asked, Question};
 use super::receipt::Receipt;
 use super::spans::spans;
 use super::store::Store;
@@ -69,12 +69,12 @@ impl Recorder {
         let trace_share = exporter.as_ref().map(Exporter::share);
         let (sender, receiver) = sync_channel(QUEUE);
         let keeper = Keeper {
+            asked: settings.unanswered.then(Asked::new),
             audit: settings.audit_log.clone().map(File::new),
             store: settings.store.clone().map(File::new),
             settings,
             metrics: Arc::clone(&metrics),
             exporter,
-            askers: Askers::new(),
             questions: Vec::new(),
             next_forget: Instant::now(),
         };
@@ -172,7 +172,8 @@ struct Keeper {
     audit: Option<File<AuditLog>>,
     store: Option<File<Store>>,
     exporter: Option<Exporter>,
-    askers: Askers,
+    /// Makes questions of requests, where they are kept.
+    asked: Option<Asked>,
     /// Questions that wait for the disk.
     questions: Vec<Question>,
     next_forget: Instant,
@@ -180,13 +181,11 @@ struct Keeper {
 
 impl Keeper {
     fn run(mut self, receiver: &Receiver<Finished>) {
-        if !self.settings.unanswered {
-            self.forget_questions();
-        }
+        self.begin();
         loop {
             let (batch, is_over) = next_batch(receiver);
-            if self.settings.unanswered {
-                self.questions.extend(batch.iter().filter_map(|finished| self.askers.question(finished)));
+            if let Some(asked) = &self.asked {
+                self.questions.extend(batch.iter().filter_map(|finished| asked.question(finished)));
                 self.questions.truncate(MOST_QUESTIONS);
             }
             let receipts: Vec<Receipt> = batch.into_iter().map(|finished| self.judge(finished)).collect();
@@ -197,13 +196,23 @@ impl Keeper {
         }
     }
 
-    /// Who takes their consent back does not wait for the next request.
-    fn forget_questions(&self) {
-        let Some(store) = self.store.as_ref().filter(|store| store.path.exists()) else { return };
-        let forgotten = Store::open(&store.path).and_then(|mut store| store.forget_questions(0, 0));
-        if let Err(error) = forgotten {
+    /// A store that is there is brought up to date before anything waits for it; and who has taken consent back does not
+    /// wait for the next request.
+    fn begin(&mut self) {
+        let Some(store) = self.store.as_mut().filter(|store| store.path.exists()) else { return };
+        let keeps = self.settings.unanswered;
+        let opened = Store::open(&store.path).and_then(|mut open| {
+            if !keeps {
+                open.forget_questions(0, 0)?;
+            }
+            Ok(open)
+        });
+        match opened {
+            Ok(open) => store.open = Some(open),
             // The first receipt meets the same, and says so.
-            tracing::debug!(error = &error as &dyn std::error::Error, "questions cannot be forgotten");
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "the store cannot be opened yet");
+            }
         }
     }
 

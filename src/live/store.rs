@@ -20,11 +20,12 @@ const BUSY: Duration = Duration::from_secs(2);
 /// Days for which counts are kept.
 const COUNTS_KEPT: i64 = 2 * 366;
 
-/// Days for which it is known what a conversation has said of each topic: one that goes on for longer counts twice.
-const PARTS_KEPT: i64 = 90;
+/// Days for which single conversations are known: one that goes on for longer counts as two.
+const CONVERSATIONS_KEPT: i64 = 90;
 
 /// The steps from an empty file to one of this version, each for good.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> =
     LazyLock::new(|| Migrations::new(STEPS.into_iter().map(M::up).collect()));
@@ -198,10 +199,13 @@ impl Store {
         let (receipts, counts) = (now - i64::from(receipt_days) * DAY, now / DAY - COUNTS_KEPT);
         self.change(|connection| {
             connection.execute("DELETE FROM receipts WHERE time < ?1", [receipts])?;
-            for table in ["counts", "conversations", "names", "items", "part_sums"] {
+            for table in ["counts", "names", "items", "sums", "part_sums"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE day < ?1"), [counts])?;
             }
-            connection.execute("DELETE FROM parts WHERE day < ?1", [now / DAY - PARTS_KEPT])?;
+            for table in ["conversations", "parts"] {
+                let query = format!("DELETE FROM {table} WHERE day < ?1");
+                connection.execute(&query, [now / DAY - CONVERSATIONS_KEPT])?;
+            }
             Ok(())
         })
     }
@@ -257,9 +261,8 @@ impl Store {
 
     /// Conversations that began since a day, summed by day, arm and half, in the order of days.
     pub(super) fn sums(&self, brand: &str, since: i64) -> Result<Vec<DaySums>, StoreError> {
-        let query = "SELECT day, arm, conversation & 1, COUNT(*) FILTER (WHERE answers > 0), SUM(answers), SUM(mentions), \
-                     SUM(answers * answers), SUM(mentions * mentions), SUM(answers * mentions), SUM(missing) \
-                     FROM conversations WHERE brand = ?1 AND day >= ?2 GROUP BY day, arm, conversation & 1 ORDER BY day, arm";
+        let query = "SELECT day, arm, half, clusters, answers, mentions, answers_squared, mentions_squared, products, \
+                     missing FROM sums WHERE brand = ?1 AND day >= ?2 ORDER BY day, arm, half";
         self.all(query, &[Value::Text(brand.to_owned()), Value::Integer(since)], |row| {
             let number = |column: usize| row.get::<_, i64>(column).map(|number| number as f64);
             let sums = ClusterSums {

@@ -78,29 +78,70 @@ fn insert_eligible(
     scored: i64,
     mentions: i64,
 ) -> rusqlite::Result<()> {
+    let (brand, arm) = (&receipt.brand, &receipt.arm);
+    let known = transaction
+        .prepare_cached(
+            "SELECT day, answers, mentions FROM conversations WHERE brand = ?1 AND arm = ?2 AND conversation = ?3",
+        )?
+        .query_row(params![brand, arm, conversation], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let (began, answered, named) = known.unwrap_or((day, 0, 0));
     transaction
         .prepare_cached(
             "INSERT INTO conversations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET \
              answers = answers + excluded.answers, mentions = mentions + excluded.mentions, \
              missing = missing + excluded.missing",
         )?
-        .execute(params![receipt.brand, receipt.arm, conversation, day, scored, mentions, 1 - scored])?;
-    let mut name = transaction.prepare_cached(
-        "INSERT INTO names VALUES (?1, ?2, ?3, ?4, 1) ON CONFLICT DO UPDATE SET answers = answers + 1",
-    )?;
+        .execute(params![brand, arm, conversation, began, scored, mentions, 1 - scored])?;
+    let [clusters, answers_squared, mentions_squared, products] = moved(answered, named, scored, mentions);
+    transaction
+        .prepare_cached(
+            "INSERT INTO sums VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO UPDATE SET \
+             clusters = clusters + excluded.clusters, answers = answers + excluded.answers, \
+             mentions = mentions + excluded.mentions, answers_squared = answers_squared + excluded.answers_squared, \
+             mentions_squared = mentions_squared + excluded.mentions_squared, products = products + excluded.products, \
+             missing = missing + excluded.missing",
+        )?
+        .execute(params![
+            brand,
+            began,
+            arm,
+            conversation & 1,
+            clusters,
+            scored,
+            mentions,
+            answers_squared,
+            mentions_squared,
+            products,
+            1 - scored,
+        ])?;
     if scored == 1 {
         for (kind, value) in [(Kind::Topic, &receipt.topic), (Kind::Language, &receipt.language)] {
             insert_part(transaction, receipt, kind, value, (day, conversation, mentions))?;
         }
     }
+    let mut name = transaction.prepare_cached(
+        "INSERT INTO names VALUES (?1, ?2, ?3, ?4, 1) ON CONFLICT DO UPDATE SET answers = answers + 1",
+    )?;
     for named in receipt.mentioned.iter().flat_map(|mentioned| &mentioned.names) {
         name.execute(params![day, receipt.brand, receipt.arm, named])?;
     }
     Ok(())
 }
 
+/// By how much the sums over conversations move when one that had answers and mentions gets more of them: the number of
+/// conversations with answers, squares of answers, squares of mentions, products.
+fn moved(answers: i64, mentions: i64, more: i64, named: i64) -> [i64; 4] {
+    let (all, all_named) = (answers + more, mentions + named);
+    [
+        i64::from(answers == 0 && all > 0),
+        all * all - answers * answers,
+        all_named * all_named - mentions * mentions,
+        all * all_named - answers * mentions,
+    ]
+}
+
 /// One more answer of a conversation about a topic, or in a language: `(day, conversation, whether it names the brand)`.
-/// The sums move by the difference that the answer makes to the squares of its conversation.
 fn insert_part(
     transaction: &Transaction<'_>,
     receipt: &Receipt,
@@ -117,12 +158,11 @@ fn insert_part(
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
         })
         .optional()?;
-    let is_new = known.is_none();
     let (began, answers, mentions) = known.unwrap_or((day, 0, 0));
-    let (more, named) = (answers + 1, mentions + mention);
+    let [clusters, answers_squared, mentions_squared, products] = moved(answers, mentions, 1, mention);
     transaction
         .prepare_cached("INSERT OR REPLACE INTO parts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-        .execute(params![brand, kind, value, arm, conversation, began, more, named])?;
+        .execute(params![brand, kind, value, arm, conversation, began, answers + 1, mentions + mention])?;
     transaction
         .prepare_cached(
             "INSERT INTO part_sums VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10) ON CONFLICT DO UPDATE SET \
@@ -136,11 +176,11 @@ fn insert_part(
             began,
             value,
             arm,
-            is_new,
+            clusters,
             mention,
-            more * more - answers * answers,
-            named * named - mentions * mentions,
-            more * named - answers * mentions,
+            answers_squared,
+            mentions_squared,
+            products,
         ])?;
     Ok(())
 }

@@ -284,6 +284,15 @@ const CHECKS = {
     await page.getByText("1 of 4 items").waitFor();
     await page.locator("details.item > summary").click();
     assert.equal(await page.getByRole("link", { name: /acme.example/ }).getAttribute("href"), "https://acme.example/anvils?a=1&b=2");
+    await page.goto("/console/knowledge/acme");
+    await page.getByLabel("Use in 30 days").selectOption("most used first");
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.waitForURL(/use=most/);
+    assert.match(await page.locator("details.item > summary").first().textContent(), /used \d+ times/);
+    await page.getByLabel("Use in 30 days").selectOption("never used");
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.waitForURL(/use=never/);
+    assert.doesNotMatch(await page.locator("main").textContent(), /used \d+ times/);
     await page.goto("/console/knowledge/acme?state=expired");
     await page.getByText("Winter sale").waitFor();
     await close(page);

@@ -472,6 +472,18 @@ fn live_counts_are_shown_as_they_come() {
         assert!(page.contains("0 % of the conversations"), "{page}");
         let page = exchange(proxy.admin, &get("/console/knowledge/acme?q=lightest")).await.text();
         assert!(page.contains("6 times in 30 days") && page.contains("6 of 6 answers"), "{page}");
+        assert!(page.contains("the brand (100 %)"), "{page}");
+        for (query, found, first) in
+            [("most+used+first", "4 items", "lightest-anvil"), ("never+used", "of 4 items", "anvil-warranty")]
+        {
+            let path = format!("/console/knowledge/acme?use={query}");
+            let page = exchange(proxy.admin, &get(&path)).await.text();
+            let name = page.split("<dt>Name</dt>").nth(1).unwrap();
+            assert!(
+                page.contains(found) && name[..name.find("</dd>").unwrap()].contains(first),
+                "{query}: {page}"
+            );
+        }
     });
 }
 

@@ -182,6 +182,9 @@ fn dump(path: &Path) -> Vec<String> {
         "SELECT format('%s %s %s %s %d %d %d %d', kind, value, arm, brand, conversation, day, answers, mentions) FROM parts",
         "SELECT format('%s %s %s %d: %d %d %d %d %d %d', kind, value, arm, day, clusters, answers, mentions, answers_squared, \
          mentions_squared, products) FROM part_sums",
+        "SELECT format('%s %s %d %d %d %d', arm, brand, conversation, day, answers, missing) FROM conversations",
+        "SELECT format('%s %d %d: %d %d %d %d %d %d %d', arm, day, half, clusters, answers, mentions, answers_squared, \
+         mentions_squared, products, missing) FROM sums",
     ] {
         let mut statement = connection.prepare(query).unwrap();
         rows.extend(statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap));
@@ -207,6 +210,13 @@ fn a_store_of_before_is_brought_up_to_date_with_what_its_receipts_say() {
             )
             .unwrap();
     }
+    connection
+        .execute_batch(
+            "INSERT INTO conversations SELECT brand, arm, json_extract(receipt, '$.conversation'), MIN(time / 86400000), \
+             COUNT(mentioned), COALESCE(SUM(mentioned), 0), COUNT(*) - COUNT(mentioned) FROM receipts \
+             WHERE arm <> '' AND json_extract(receipt, '$.eligible') GROUP BY 1, 2, 3",
+        )
+        .unwrap();
     connection.pragma_update(None, "user_version", 1).unwrap();
     drop(connection);
     assert!(matches!(Store::read(&old), Err(StoreError::Older(_))));
@@ -233,4 +243,33 @@ fn a_store_of_before_is_brought_up_to_date_with_what_its_receipts_say() {
     assert_eq!(of(&Store::read(&new).unwrap(), 20_006 * DAY).topics, report.topics);
     store.forget(21_000 * DAY, 30).unwrap();
     assert_eq!(dump(&new), Vec::<String>::new());
+}
+
+/// Days that are to come, since the clock was ahead once, count; and a conversation stays on the day on which it began.
+#[test]
+fn a_clock_that_goes_back_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(STORE);
+    let mut store = Store::open(&path).unwrap();
+    let at = |number: u64, day: i64| -> Receipt {
+        let mut receipt = receipts(1).remove(0);
+        receipt.id = format!("c{number}");
+        receipt.time = day * DAY;
+        receipt.arm = "injected".to_owned();
+        receipt.eligible = true;
+        receipt.conversation = Some(number % 10);
+        receipt.mentioned =
+            serde_json::from_str("{\"brand\":true,\"positive\":true,\"names\":[\"acme\"]}").unwrap();
+        receipt
+    };
+    let ahead: Vec<Receipt> = (0..10).map(|number| at(number, 20_010)).collect();
+    let back: Vec<Receipt> = (10..20).map(|number| at(number, 20_000)).collect();
+    store.write(&ahead).unwrap();
+    store.write(&back).unwrap();
+    store.forget(20_000 * DAY, 30).unwrap();
+    let report = of(&store, 20_000 * DAY);
+    let arm = &report.arms[0];
+    assert_eq!((arm.conversations, arm.answers, arm.mentions), (10, 20, 20));
+    assert_eq!((report.topics[0].answers, report.topics[0].arms[0].conversations), (20, 10));
+    assert_eq!((report.since.as_str(), report.until.as_str()), ("2024-09-05", "2024-10-14"));
 }

@@ -35,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "inject",
             "mentions",
             "leaks",
+            "topics",
             "snapshot",
             "statistics",
             "tap",

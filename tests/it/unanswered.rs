@@ -21,7 +21,12 @@ async fn ask(proxy: &Proxy, conversation: usize, headers: &str, question: &str) 
 fn questions_that_found_nothing_are_kept_with_consent_alone() {
     run(async {
         let upstream = Upstream::answering(ANSWER).await;
-        let config = [("live.store", STORE), ("admin.console", "true"), ("live.unanswered", "true")];
+        let config = [
+            ("live.store", STORE),
+            ("admin.console", "true"),
+            ("live.unanswered", "true"),
+            ("topics.never", "elections"),
+        ];
         let proxy = Proxy::of(Site::new(), &upstream.url(), &config).await;
         let page = exchange(proxy.admin, &get("/console/knowledge")).await.text();
         assert!(page.contains("None so far"), "{page}");
@@ -39,7 +44,11 @@ fn questions_that_found_nothing_are_kept_with_consent_alone() {
         let private = "Sing of the gift vouchers";
         assert_eq!(ask(&proxy, 6, "x-foreword-context: off\r\n", private).await, "opt_out");
         assert_eq!(ask(&proxy, 7, "sec-gpc: 1\r\n", private).await, "opt_out");
-        assert_eq!(ask(&proxy, 8, "", "I want to kill myself with a gift voucher").await, "sensitive_topic");
+        assert_eq!(ask(&proxy, 8, "", "I want to kill myself with a gift voucher").await, "below_threshold");
+        assert_eq!(
+            ask(&proxy, 10, "", "Which party gives gift vouchers in the election?").await,
+            "sensitive_topic"
+        );
         let pasted = "gift voucher of the sea ".repeat(40);
         assert_eq!(ask(&proxy, 9, "", &pasted).await, "below_threshold");
 
@@ -83,20 +92,28 @@ fn questions_that_found_nothing_are_kept_with_consent_alone() {
         }
         assert!(holds(&bytes, "about the sea"));
 
-        // Consent is taken back: what was kept is gone before the first request, and nothing comes.
-        let config = [("live.store", STORE), ("admin.console", "true")];
-        let proxy = Proxy::of(site, &upstream.url(), &config).await;
-        until("questions are forgotten", || Store::read(&path).unwrap().questions(100).unwrap().is_empty())
-            .await;
-        assert_eq!(ask(&proxy, 1, "", "Sing me a song about the sea").await, "below_threshold");
-        let page = exchange(proxy.admin, &get("/console/knowledge")).await.text();
-        assert!(page.contains("unanswered = true") && page.contains("off by default"), "{page}");
-        let about = exchange(proxy.address, &get("/.well-known/foreword.json")).await.text();
-        assert!(about.contains("\"keeps_text_of_requests\": false"), "{about}");
-        let _site = proxy.stopped().await;
-        assert_eq!(Store::read(&path).unwrap().questions(100).unwrap(), []);
-        assert!(!holds(&std::fs::read(&path).unwrap(), "about the sea"), "what is forgotten is overwritten");
+        consent_is_taken_back(site, &upstream).await;
     });
+}
+
+/// What was kept is gone before the first request, and nothing comes.
+async fn consent_is_taken_back(site: Site, upstream: &Upstream) {
+    let path = site.path(STORE);
+    let config = [("live.store", STORE), ("admin.console", "true")];
+    let proxy = Proxy::of(site, &upstream.url(), &config).await;
+    until("questions are forgotten", || Store::read(&path).unwrap().questions(100).unwrap().is_empty()).await;
+    let log = proxy.site.path("live.sqlite-wal");
+    let is_gone =
+        || ![&path, &log].iter().any(|file| holds(&std::fs::read(file).unwrap_or_default(), "about the sea"));
+    until("what is forgotten is overwritten", is_gone).await;
+    assert_eq!(ask(&proxy, 1, "", "Sing me a song about the sea").await, "below_threshold");
+    let page = exchange(proxy.admin, &get("/console/knowledge")).await.text();
+    assert!(page.contains("unanswered = true") && page.contains("off by default"), "{page}");
+    let about = exchange(proxy.address, &get("/.well-known/foreword.json")).await.text();
+    assert!(about.contains("\"keeps_text_of_requests\": false"), "{about}");
+    let _site = proxy.stopped().await;
+    assert_eq!(Store::read(&path).unwrap().questions(100).unwrap(), []);
+    assert!(!holds(&std::fs::read(&path).unwrap(), "about the sea"), "what is forgotten is overwritten");
 }
 
 fn holds(bytes: &[u8], text: &str) -> bool {
