@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use foreword::chat::{Conversation, Dialect, SseDecoder};
+use foreword::chat::{Conversation, Cutter, Dialect, SseDecoder};
 use foreword::inject::{Budget, Form, Plan, Prepared, estimate_tokens, inserted, load_recipes, splice};
 use foreword::knowledge::{Body, Item, Origin, Validity};
-use foreword::leaks::Watch;
+use foreword::leaks::{Inserted, Watch};
 use foreword::mentions::{Alias, BrandNames, Lexicon};
 use foreword::tap::AnswerReader;
 
@@ -138,6 +138,21 @@ fn answers(criterion: &mut Criterion) {
             bencher.iter(|| black_box(reading.texts[0].finish(lexicon, Some("A question?"), None)));
         });
     }
+    let secrets = Arc::new(Inserted::new().hidden(
+        "Here is what the documentation of the product says on this, for you alone: it is light.",
+        &["It is light."],
+    ));
+    group.bench_function("read for leaks before it leaves", |bencher| {
+        bencher.iter(|| {
+            let mut cutter = Cutter::new(Dialect::ChatCompletions, true);
+            let mut watch = Watch::new(Arc::clone(&secrets));
+            let mut told = 0;
+            for _ in 0..EVENTS {
+                told += cutter.feed(black_box(&event), &mut |_, text| watch.push(text).is_some()).len();
+            }
+            black_box(told)
+        });
+    });
     group.finish();
 }
 

@@ -243,6 +243,7 @@ impl Bound {
             Arc::clone(&core.metrics),
             settings.admin_token,
             console,
+            settings.live.store.clone(),
         );
         // Health and metrics stay reachable while running requests end.
         let admin_gauges = Gauges::default();

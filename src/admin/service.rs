@@ -1,7 +1,8 @@
-//! `/healthz`, `/readyz`, `/metrics`, and the console.
+//! `/healthz`, `/readyz`, `/metrics`, `/receipts/ID`, and the console.
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,6 +16,7 @@ use tower::Service;
 use super::guard::{is_local, is_own};
 use super::session::Sessions;
 use crate::console::{Body, Console, Reply, is_console, read_form, sign_in_page};
+use crate::live::Store;
 use crate::metrics::Metrics;
 use crate::snapshot::Planner;
 
@@ -31,6 +33,8 @@ pub struct Admin {
     metrics: Arc<Metrics>,
     sessions: Option<Sessions>,
     console: Option<Arc<Console>>,
+    /// The file of receipts.
+    store: Option<Arc<Path>>,
 }
 
 /// The service of the admin listener. `token` is the hash of what operators must show; without, requests of this
@@ -40,8 +44,10 @@ pub fn router(
     metrics: Arc<Metrics>,
     token: Option<blake3::Hash>,
     console: Option<Console>,
+    store: Option<PathBuf>,
 ) -> Admin {
-    Admin { planner, metrics, sessions: token.map(Sessions::new), console: console.map(Arc::new) }
+    let (sessions, console) = (token.map(Sessions::new), console.map(Arc::new));
+    Admin { planner, metrics, sessions, console, store: store.map(Arc::from) }
 }
 
 impl Service<Request<Incoming>> for Admin {
@@ -89,7 +95,34 @@ impl Admin {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        self.read(path, admitted)
+        match path.strip_prefix("/receipts/").filter(|_| admitted) {
+            Some(id) => self.receipt(id.to_owned()).await,
+            None => self.read(path, admitted),
+        }
+    }
+
+    /// A receipt, which holds no text of the request or the answer. Reading it waits for the disk.
+    async fn receipt(&self, id: String) -> Reply {
+        let Some(path) = self.store.clone() else {
+            return text(StatusCode::NOT_FOUND, "no receipts are kept: set live.store in foreword.toml\n");
+        };
+        let read = move || Store::read(&path).and_then(|store| store.receipt(&id));
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(Some(receipt))) => match serde_json::to_string(&receipt) {
+                Ok(receipt) => answer(StatusCode::OK, "application/json", receipt + "\n"),
+                Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the receipt cannot be written\n"),
+            },
+            Ok(Ok(None)) => text(
+                StatusCode::NOT_FOUND,
+                "there is no such receipt: it is forgotten, not written yet, or never was\n",
+            ),
+            Ok(Err(error)) => answer(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "text/plain; charset=utf-8",
+                format!("the receipts cannot be read: {error}\n"),
+            ),
+            Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the receipts cannot be read\n"),
+        }
     }
 
     fn read(&self, path: &str, admitted: bool) -> Reply {
@@ -100,7 +133,10 @@ impl Admin {
                 Ok(metrics) => answer(StatusCode::OK, OPEN_METRICS, metrics),
                 Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
             },
-            _ => text(StatusCode::NOT_FOUND, "there are /healthz, /readyz, /metrics and /console/\n"),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "there are /healthz, /readyz, /metrics, /receipts/ID and /console/\n",
+            ),
         }
     }
 

@@ -1,13 +1,16 @@
 //! The first start with many texts: words serve while vectors are computed, and what was computed is kept.
 
 use std::fs;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use foreword::retrieval::VectorStore;
 
 use crate::support::client::{exchange, get, post};
 use crate::support::proxy::{Proxy, Site};
-use crate::support::retrieval::model_folder;
+use crate::support::retrieval::{brand, embedder, fact, index_with, model_folder};
+use crate::support::run;
 use crate::support::upstream::Upstream;
-use crate::support::{run, until};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -29,6 +32,14 @@ fn large_site(items: usize) -> Site {
     site
 }
 
+/// Puts the vectors of the prompts that gates are calibrated with into a cache: they take far longer than the items.
+fn calibrated(cache: &Path) {
+    let mut store = VectorStore::empty(Some(embedder().identity()));
+    let items = vec![fact("warm", "a", "Anvil", "An anvil.")];
+    index_with(&brand("warm", items), &mut store, Some(embedder()));
+    store.save(&cache.join("vectors.bin")).unwrap();
+}
+
 async fn retrieval(proxy: &Proxy) -> String {
     let answer = exchange(proxy.admin, &get("/readyz")).await.text();
     let body: serde_json::Value = serde_json::from_str(&answer).unwrap();
@@ -38,10 +49,11 @@ async fn retrieval(proxy: &Proxy) -> String {
 
 #[test]
 fn words_serve_while_vectors_are_computed_and_edits_are_served_meanwhile() {
-    run(async {
+    let site = large_site(60);
+    let cache = site.path("cache");
+    calibrated(&cache);
+    run(async move {
         let model = model_folder().to_string_lossy().into_owned();
-        let site = large_site(60);
-        let cache = site.path("cache");
         let config = [
             ("retrieval.model", &*model),
             ("retrieval.lexical_first", "50"),
@@ -57,15 +69,19 @@ fn words_serve_while_vectors_are_computed_and_edits_are_served_meanwhile() {
         fs::write(&file, "# Purple umbrella factory\n\nThe purple umbrella factory of Acme is in Ulm.\n")
             .unwrap();
         let umbrella = question("Where is the purple umbrella factory?");
-        let asked = std::time::Instant::now();
+        let asked = Instant::now();
         loop {
             exchange(proxy.address, &post(CHAT, &umbrella)).await;
             if String::from_utf8_lossy(&upstream.last().body).contains("Ulm") {
                 break;
             }
-            assert!(asked.elapsed() < Duration::from_secs(20), "the edit is not served");
+            assert!(asked.elapsed() < Duration::from_secs(30), "the edit is not served");
         }
-        until("all texts have vectors", || proxy.metric("foreword_texts_waiting") == 0.0).await;
+        let waited = Instant::now();
+        while proxy.metric("foreword_texts_waiting") > 0.0 {
+            assert!(waited.elapsed() < Duration::from_secs(40), "texts still have no vectors");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         assert_eq!(retrieval(&proxy).await, "hybrid");
         assert!(cache.join("vectors.bin").exists());
         // The next start has nothing to wait for.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::client::{exchange, get, post};
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Proxy, Site};
 use crate::support::run;
 use crate::support::upstream::Upstream;
 
@@ -58,5 +58,37 @@ fn requests_are_counted_by_decision_and_ending() {
             assert!(metrics.lines().any(|found| found == line), "`{line}` is not in\n{metrics}");
         }
         assert!(!metrics.contains("anvil"), "no text of a request in a metric");
+    });
+}
+
+#[test]
+fn a_receipt_is_found_under_the_id_that_its_answer_says() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let config = [("live.store", "live.sqlite")];
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &config).await;
+        let chat =
+            "{\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"}]}";
+        let answer = exchange(proxy.address, &post("/v1/chat/completions", chat)).await;
+        let path = format!("/receipts/{}", answer.header("x-foreword-receipt").unwrap());
+        let began = std::time::Instant::now();
+        let receipt = loop {
+            let found = exchange(proxy.admin, &get(&path)).await;
+            if found.status == 200 {
+                break found.text();
+            }
+            // It is written a moment after the answer has ended.
+            assert!(matches!(found.status, 404 | 503), "{}", found.text());
+            assert!(began.elapsed().as_secs() < 20, "{}", found.text());
+        };
+        let receipt: Value = serde_json::from_str(&receipt).unwrap();
+        assert_eq!((&receipt["decision"], &receipt["brand"]), (&"injected".into(), &"acme".into()));
+        assert!(!receipt.to_string().contains("carry?"));
+        for unknown in ["/receipts/", "/receipts/nobody", "/receipts/%00", "/receipts/../metrics"] {
+            assert_eq!(exchange(proxy.admin, &get(unknown)).await.status, 404, "{unknown}");
+        }
+        let without = Proxy::start(&upstream.url()).await;
+        let found = exchange(without.admin, &get(&path)).await;
+        assert!(found.status == 404 && found.text().contains("live.store"), "{}", found.text());
     });
 }

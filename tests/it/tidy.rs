@@ -94,7 +94,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "measure",
         ],
     ),
-    ("admin", &["console", "snapshot", "metrics"]),
+    ("admin", &["console", "live", "snapshot", "metrics"]),
     (
         "app",
         &[
