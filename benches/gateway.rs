@@ -3,13 +3,14 @@
 //!
 //! `gateway upstream` prints its port and serves. `gateway load URL-AUTHORITY PATH BODY-FILE CONNECTIONS
 //! SECONDS` sends the file over and over and prints one JSON line. `@@@@@@@@` in the file becomes a number
-//! that no other request has.
+//! that no other request has. `gateway events ...`, with the same arguments, takes the time from when the upstream
+//! sends an event to when the client has it.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,6 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 const ANSWER: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"bench","choices":[{"index":0,"message":{"role":"assistant","content":"An answer of a usual length, which says neither too little nor too much about what was asked."},"finish_reason":"stop"}],"usage":{"prompt_tokens":400,"completion_tokens":20,"total_tokens":420,"prompt_tokens_details":{"cached_tokens":128}}}"#;
 const EVENTS: usize = 50;
+/// Between two events of a stream whose events say when they were sent.
+const PAUSE: Duration = Duration::from_millis(2);
+const SENT: &[u8] = b"\"sent\":";
 const COUNTER: &[u8] = b"@@@@@@@@";
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -28,14 +32,18 @@ fn main() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match arguments[..] {
         ["upstream"] => runtime.block_on(upstream()),
-        ["load", address, path, body, connections, seconds] => {
+        [what @ ("load" | "events"), address, path, body, connections, seconds] => {
             let address: SocketAddr = address.parse()?;
             if !address.ip().is_loopback() {
                 return Err("only loopback addresses are loaded".into());
             }
             let body = std::fs::read(body)?;
             let seconds = Duration::from_secs_f64(seconds.parse()?);
-            runtime.block_on(load(address, request(path, &body), connections.parse()?, seconds))
+            let request = request(path, &body);
+            match what {
+                "events" => runtime.block_on(events(address, request, connections.parse()?, seconds)),
+                _ => runtime.block_on(load(address, request, connections.parse()?, seconds)),
+            }
         }
         // `cargo bench` runs every benchmark without arguments; this one has nothing to do then.
         _ => Ok(()),
@@ -70,6 +78,15 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
             continue;
         }
         stream.write_all(head.as_bytes()).await?;
+        if memmem::find(&request, b"\"stamped\":true").is_some() {
+            for _ in 0..EVENTS {
+                tokio::time::sleep(PAUSE).await;
+                let event = format!("data: {{\"sent\":{:020},\"choices\":[]}}\n\n", now());
+                stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).await?;
+            }
+            stream.write_all(b"0\r\n\r\n").await?;
+            continue;
+        }
         for _ in 0..EVENTS {
             stream.write_all(chunk.as_bytes()).await?;
             // One event, one write, one turn of the loop: as a model sends them.
@@ -185,6 +202,51 @@ async fn client(
         }
     }
     Ok(tally)
+}
+
+/// Nanoseconds since 1970, by the clock that all processes of this machine share.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+async fn events(address: SocketAddr, request: Vec<u8>, connections: usize, time: Duration) -> Outcome<()> {
+    let until = Instant::now() + time;
+    let clients: Vec<_> =
+        (0..connections).map(|_| tokio::spawn(listen(address, request.clone(), until))).collect();
+    let mut delays = Vec::new();
+    for client in clients {
+        delays.extend(client.await??);
+    }
+    delays.sort_unstable();
+    let at = |share: f64| delays.get((delays.len() as f64 * share) as usize).copied().unwrap_or(0) / 1_000;
+    write_line(&format!("{{\"events\":{},\"p50_us\":{},\"p99_us\":{}}}", delays.len(), at(0.5), at(0.99)))?;
+    Ok(())
+}
+
+/// How long each event was on its way, in nanoseconds.
+async fn listen(address: SocketAddr, request: Vec<u8>, until: Instant) -> io::Result<Vec<u64>> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let mut delays = Vec::new();
+    while Instant::now() < until {
+        stream.write_all(&request).await?;
+        let (mut answer, mut seen) = (Vec::with_capacity(16 * 1024), 0);
+        while message_end(&answer).is_none() {
+            if stream.read_buf(&mut answer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let arrived = now();
+            while let Some(at) = memmem::find(&answer[seen..], SENT) {
+                let digits = seen + at + SENT.len();
+                let Some(digits) = answer.get(digits..digits + 20) else { break };
+                let sent = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+                delays.push(arrived.saturating_sub(sent.unwrap_or(arrived)));
+                seen += at + SENT.len() + 20;
+            }
+        }
+    }
+    Ok(delays)
 }
 
 fn write_line(line: &str) -> io::Result<()> {

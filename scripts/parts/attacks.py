@@ -7,7 +7,6 @@ honest client run in processes of their own. `scripts/attacks` starts this file;
 
 import argparse
 import asyncio
-import gc
 import inspect
 import json
 import resource
@@ -17,8 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable
 from pathlib import Path
 
 import attack_http1
@@ -27,13 +25,13 @@ import foreword_server
 from attack_http1 import SMUGGLED, Done
 from load_client import Load, Outcome
 from processes import Children, ProcessError, Stopped, fail, stop_on_signals
-from scripted import start_upstream
+from scripted import client_processes, start_upstream
 from watched import Findings, Watch, descriptors, descriptors_again, percentile
 
 SETTINGS = {
     "FOREWORD_SERVER__HEADER_TIMEOUT": "2s",
     "FOREWORD_SERVER__BODY_TIMEOUT": "3s",
-    "FOREWORD_UPSTREAM__POOL_IDLE_TIMEOUT": "2s",
+    "FOREWORD_UPSTREAM__POOL_IDLE_TIMEOUT": "1s",
     "FOREWORD_LIVE__STORE": "off",
     "FOREWORD_RETRIEVAL__MODEL": "off",
     # What it writes is read here, and that is not what is measured.
@@ -76,10 +74,6 @@ ATTACKS = {**PLAIN, **OVER_TLS, **STARVED}
 
 
 # What follows runs in processes of their own.
-
-
-def quiet():
-    gc.disable()
 
 
 def attack(name: str, port: int, seconds: float) -> Done:
@@ -132,14 +126,14 @@ class Target:
 class Siege:
     """All attacks, one after another."""
 
-    def __init__(self, clients: ProcessPoolExecutor, upstream: str, seconds: float, findings: Findings):
+    def __init__(self, clients: Callable, upstream: str, seconds: float, findings: Findings):
         self.clients, self.upstream, self.seconds, self.findings = clients, upstream, seconds, findings
 
     def attack(self, name: str, target: Target) -> None:
         with Watch(target.pid) as watch:
-            served = self.clients.submit(honest, target.port, self.seconds, target.certificate)
-            done: Done = self.clients.submit(attack, name, target.port, self.seconds).result()
-            outcome: Outcome = served.result()
+            served = self.clients(honest, target.port, self.seconds, target.certificate)
+            done: Done = self.clients(attack, name, target.port, self.seconds).get()
+            outcome: Outcome = served.get()
         left = descriptors_again(target.pid, target.descriptors, GIVE_BACK_SECONDS)
         growth = watch.rss_peak - watch.rss_before
         lost = outcome.refused + outcome.lost.total()
@@ -162,8 +156,8 @@ class Siege:
 
     def starve(self, name: str, target: Target) -> None:
         with Watch(target.pid) as watch:
-            done: Done = self.clients.submit(attack, name, target.port, self.seconds).result()
-        outcome: Outcome = self.clients.submit(honest, target.port, 5, None).result()
+            done: Done = self.clients(attack, name, target.port, self.seconds).get()
+        outcome: Outcome = self.clients(honest, target.port, 5, None).get()
         left = descriptors_again(target.pid, target.descriptors, GIVE_BACK_SECONDS)
         slowest = max(outcome.admitted, default=float("inf"))
         figure = (
@@ -211,7 +205,7 @@ def main() -> int:
         with (
             tempfile.TemporaryDirectory(prefix="foreword-attacks-") as folder,
             Children() as children,
-            ProcessPoolExecutor(2, get_context("spawn"), quiet) as clients,
+            client_processes(2) as clients,
         ):
             findings = Findings(options.json)
             upstream = start_upstream(children)

@@ -84,10 +84,14 @@ class Bench:
         self.upstream = Process("upstream", [gateway, "upstream"], 1, folder / "upstream.log")
         self.port = int(self.upstream.line(r"port (\d+)")[1])
 
-    def load(self, port, body, connections, seconds=None):
+    def events(self, port, body, connections=16, seconds=2.0):
+        """How long events are on their way."""
+        return self.load(port, body, connections, seconds, what="events")
+
+    def load(self, port, body, connections, seconds=None, what="load"):
         path = self.folder / "body.json"
         path.write_bytes(body)
-        command = ["taskset", "-c", "1", self.gateway, "load", f"127.0.0.1:{port}", CHAT, str(path), str(connections)]
+        command = ["taskset", "-c", "1", self.gateway, what, f"127.0.0.1:{port}", CHAT, str(path), str(connections)]
         ran = subprocess.run([*command, str(seconds or self.seconds)], capture_output=True, text=True, timeout=300)
         if ran.returncode:
             sys.exit(f"the load failed: {ran.stderr}")
@@ -189,6 +193,7 @@ def report(bench, folder):
     knowledge = make_knowledge(folder)
     small, large = conversation(OFF_TOPIC, 2_000, 1), conversation(OFF_TOPIC, 100_000, 400)
     stream = conversation(OFF_TOPIC, 2_000, 1, stream=True)
+    stamped = conversation(OFF_TOPIC, 2_000, 1, stream=True, stamped=True)
     injected = conversation(ORGANIC, 2_000, 1)
     unseen = conversation(ORGANIC + " Ticket @@@@@@@@.", 2_000, 1)
     history = conversation(ORGANIC, 100_000, 400)
@@ -200,6 +205,7 @@ def report(bench, folder):
         "large": bench.measure(nginx, port, large, 16),
         "stream": bench.measure(nginx, port, stream, 16),
         "latency": {c: bench.load(port, small, c, 1.0) for c in (1, 16, 64)},
+        "events": bench.events(port, stamped),
         "memory": nginx.memory_mb("VmHWM"),
     }
     nginx.stop()
@@ -217,19 +223,21 @@ def report(bench, folder):
         "stream": bench.measure(proxy, port, stream, 16),
         "latency": {c: bench.load(port, small, c, 1.0) for c in (1, 16, 64)},
         "latency_injected": {c: bench.load(port, injected, c, 1.0) for c in (1, 16, 64)},
+        "events": bench.events(port, stamped),
         "memory": proxy.memory_mb("VmHWM"),
     }
     proxy.stop()
+    delays = {"direct": bench.events(bench.port, stamped), "nginx": base["events"], "foreword": found["events"]}
     words, _, _ = bench.start_foreword(knowledge, model=False)
     words.stop()
     words, _, _ = bench.start_foreword(knowledge, model=False)
     time.sleep(1)
     rest_words = words.memory_mb("VmRSS")
     words.stop()
-    tables(direct, base, found, ready, rest, rest_words)
+    tables(direct, base, found, delays, ready, rest, rest_words)
 
 
-def tables(direct, base, found, ready, rest, rest_words):
+def tables(direct, base, found, delays, ready, rest, rest_words):
     ratio = lambda a, b: f"{a / b:.2f}"
     row = lambda *cells: print("| " + " | ".join(str(cell) for cell in cells) + " |")
     n2, n100 = base["small"]["cpu_us"], base["large"]["cpu_us"]
@@ -254,6 +262,11 @@ def tables(direct, base, found, ready, rest, rest_words):
         for kind in (base["latency"], found["latency"], found["latency_injected"]):
             added += [kind[connections][key] - direct[connections][key] for key in ("p50_us", "p99_us")]
         row(f"{connections} at once", *added)
+    print()
+    row("from an event's leaving the upstream to its reaching the client, µs", "p50", "p99")
+    row("---", "---", "---")
+    for name, delay in delays.items():
+        row(f"{name}, 16 streams", delay["p50_us"], delay["p99_us"])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ processes of their own. `scripts/load` starts this file; it builds nothing.
 
 import argparse
 import asyncio
-import gc
 import json
 import re
 import resource
@@ -15,13 +14,12 @@ import socket
 import sys
 import time
 import urllib.request
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable
 
 import foreword_server
 from load_client import PATIENCE, SEEDS, Load, Outcome, chat
 from processes import Children, ProcessError, Stopped, fail, stop_on_signals
-from scripted import start_upstream
+from scripted import client_processes, start_upstream
 from watched import Findings, Watch, descriptors, descriptors_again, percentile, rss_mb
 
 SLOW_CLIENTS = 20
@@ -37,11 +35,6 @@ SMALL_CACHES = {
 
 
 # What follows runs in the clients' processes.
-
-
-def quiet():
-    # Pauses of the collector would be measured as latency.
-    gc.disable()
 
 
 def loop_closed(port: int, model: str, clients: int, seconds: float, pause: float = 0.0) -> Outcome:
@@ -139,7 +132,7 @@ def in_milliseconds(values: list[float]) -> str:
 class Run:
     """One foreword in front of the upstream, and what is done to it."""
 
-    def __init__(self, options, children: Children, clients: ProcessPoolExecutor, findings: Findings):
+    def __init__(self, options, children: Children, clients: Callable, findings: Findings):
         self.options, self.children, self.clients, self.findings = options, children, clients, findings
         self.upstream = start_upstream(children)
         self.model = f"think-{options.think}"
@@ -161,29 +154,29 @@ class Run:
         self.server.child.end()
 
     def closed(self, clients: int, seconds: float, pause: float = 0.0):
-        return self.clients.submit(loop_closed, self.port, self.model, clients, seconds, pause)
+        return self.clients(loop_closed, self.port, self.model, clients, seconds, pause)
 
     def overload(self) -> None:
         """Both loops at twice the capacity."""
         places, add = self.options.places, self.findings.add
         self.start(places)
-        self.closed(places, 3).result()
-        alone = self.closed(4, 15).result().admitted
+        self.closed(places, 3).get()
+        alone = self.closed(4, 15).get().admitted
         self.findings.note("unloaded, 4 at once", in_milliseconds(alone))
-        full = self.closed(places, 10, 0.005).result()
+        full = self.closed(places, 10, 0.005).get()
         capacity = len(full.admitted) / full.seconds
         self.findings.note(f"capacity with {places} at once", f"{capacity:.0f} answers/s, {in_milliseconds(full.admitted)}")
         seconds = self.options.minutes * 60
         pause = percentile(alone, 0.5) / 1000
         loops = {
             "closed loop": lambda: self.closed(2 * places, seconds, pause),
-            "open loop": lambda: self.clients.submit(loop_open, self.port, self.model, 2 * capacity, seconds),
+            "open loop": lambda: self.clients(loop_open, self.port, self.model, 2 * capacity, seconds),
         }
         for name, begin in loops.items():
             with Watch(self.pid) as watch:
-                outcome = begin().result()
+                outcome = begin().get()
             self.judge(f"{name}, {self.options.minutes:g} min", outcome, watch, capacity, percentile(alone, 0.99))
-        served = len(self.closed(4, 3).result().admitted)
+        served = len(self.closed(4, 3).get().admitted)
         add("afterwards", f"{served} answers in 3 s", "some", served > 0)
         self.finish("load")
 
@@ -206,31 +199,31 @@ class Run:
         """Idle streams beside a normal client, then slow clients beside it."""
         count, add = self.options.streams, self.findings.add
         self.start(4096)
-        self.closed(4, 3).result()
-        alone = self.closed(4, 10).result().admitted
+        self.closed(4, 3).get()
+        alone = self.closed(4, 10).get().admitted
         p99_alone = percentile(alone, 0.99)
         self.findings.note("a normal client alone, 4 at once", in_milliseconds(alone))
         before = rss_mb(self.pid)
-        held = self.clients.submit(hold_streams, self.port, count)
+        held = self.clients(hold_streams, self.port, count)
         open_now = self.wait_for_streams(count)
         with Watch(self.pid) as watch:
-            beside = self.closed(4, 10).result()
+            beside = self.closed(4, 10).get()
         figure = f"{open_now} open, RSS {before:.0f} → {watch.rss_peak:.0f} MB (+{watch.rss_peak - before:.0f}), {watch.descriptors_peak} descriptors"
         add("idle streams", figure, f"{count} open, + ≤ 200 MB", open_now >= count and watch.rss_peak - before <= 200)
         self.beside("beside idle streams", beside, p99_alone)
         asked(f"{self.upstream}/control/release")
-        whole = len(held.result(timeout=120).admitted)
+        whole = len(held.get(120).admitted)
         add("idle streams, released", f"{whole} of {count} ended whole", "all", whole == count)
 
         # Measured again: on a machine that does other things, too, a minute is a long time.
-        again = self.closed(4, 10).result().admitted
+        again = self.closed(4, 10).get().admitted
         self.findings.note("a normal client alone again", in_milliseconds(again))
         before = rss_mb(self.pid)
-        slow = self.clients.submit(be_slow, self.port, 15)
+        slow = self.clients(be_slow, self.port, 15)
         time.sleep(2)
         with Watch(self.pid) as watch:
-            beside = self.closed(4, 10).result()
-        done = slow.result(timeout=60)
+            beside = self.closed(4, 10).get()
+        done = slow.get(60)
         figure = f"{done['read'] // 1024} KB read, {done['written']} bytes written, RSS {before:.0f} → {watch.rss_peak:.0f} MB"
         add(f"{SLOW_CLIENTS} slow readers and {SLOW_CLIENTS} slow writers", figure, "+ ≤ 50 MB", watch.rss_peak - before <= 50 and done["read"] > 0)
         self.beside("beside slow clients", beside, percentile(again, 0.99))
@@ -269,7 +262,7 @@ def main() -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
-        with Children() as children, ProcessPoolExecutor(2, get_context("spawn"), quiet) as clients:
+        with Children() as children, client_processes(2) as clients:
             findings = Findings(options.json)
             run = Run(options, children, clients, findings)
             if "overload" in options.phases:

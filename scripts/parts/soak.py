@@ -1,7 +1,7 @@
 """Leaves foreword running under real traffic while things go wrong, and checks that nothing is lost.
 
     scripts/soak                       three minutes: faults under traffic, clock jumps, SIGTERM among streams
-    scripts/soak --minutes 30          longer; --hours N too (the receipts of an hour take about half a gigabyte of memory)
+    scripts/soak --minutes 30          longer; --hours N too (half a gigabyte of memory an hour, for receipts)
     scripts/soak kill [--times 50]     kill -9 at moments of chance while cache and audit log are written
     scripts/soak reload [--edits 1000] edits in a row against --rate 100 requests a second
 
@@ -40,6 +40,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--edits", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=100)
+    parser.add_argument("--signals", type=float, default=0.3, help="share of edits after which SIGHUP is sent as well")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     return parser.parse_args(arguments)
 
@@ -79,7 +80,7 @@ async def reload(place: Place, options: argparse.Namespace, rng: random.Random) 
     soak_reload.write_knowledge(place, 0)
     place.configure()
     await warm(place)
-    return [await soak_reload.under_fire(place, rng, options.edits, options.rate)]
+    return [await soak_reload.under_fire(place, rng, options.edits, options.rate, options.signals)]
 
 
 def main(arguments: list[str]) -> int:
@@ -87,9 +88,11 @@ def main(arguments: list[str]) -> int:
     binary = foreword_server.binary_named_by_environment()
     if not os.access(binary, os.X_OK):
         raise processes.ProcessError(f"there is no foreword at {binary}")
-    print(f"scripts/soak {options.what}, seed {options.seed}, {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC", flush=True)
+    now = datetime.datetime.now(datetime.UTC)
+    print(f"scripts/soak {options.what}, seed {options.seed}, {now:%Y-%m-%d %H:%M} UTC", flush=True)
     work = {"run": run, "kill": kill, "reload": reload}[options.what]
-    brands = ["soak"] if options.what == "reload" else sorted(path.parent.name for path in (ROOT / "knowledge").glob("*/brand.toml"))
+    brands = sorted(path.parent.name for path in (ROOT / "knowledge").glob("*/brand.toml"))
+    brands = ["soak"] if options.what == "reload" else brands
     with Place(binary, brands) as place:
         tables = asyncio.run(work(place, options, random.Random(options.seed)))
     for table in tables:

@@ -17,12 +17,12 @@ DIMENSION_BYTES, HASH_BYTES, CHECKSUM_BYTES = 2, 16, 32
 
 @dataclass
 class Table:
-    """Rows for a person; a row is a name, a figure, a target, and whether it was met."""
+    """Rows for a person; a row is a name, a figure, a target, and whether it was met; `None` where nothing is asked."""
 
     title: str
-    rows: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    rows: list[tuple[str, str, str, bool | None]] = field(default_factory=list)
 
-    def row(self, name: str, figure, target: str, is_met: bool) -> None:
+    def row(self, name: str, figure, target: str, is_met: bool | None) -> None:
         self.rows.append((name, str(figure), target, is_met))
 
     def equal(self, name: str, figure: int, wanted: int, what: str) -> None:
@@ -37,11 +37,12 @@ class Table:
 
     @property
     def is_met(self) -> bool:
-        return all(row[3] for row in self.rows)
+        return all(row[3] is not False for row in self.rows)
 
     def __str__(self) -> str:
         lines = [f"\n### {self.title}\n", "| what | figure | target | |", "|---|---|---|---|"]
-        lines += [f"| {name} | {figure} | {target} | {'met' if met else '**missed**'} |" for name, figure, target, met in self.rows]
+        said = {True: "met", False: "**missed**", None: "–"}
+        lines += [f"| {name} | {figure} | {target} | {said[is_met]} |" for name, figure, target, is_met in self.rows]
         return "\n".join(lines)
 
 
@@ -121,7 +122,7 @@ def check_counts(table: Table, samples: Samples, outcomes: list[Outcome]) -> Non
     table.equal("sent by the clients", sum(outcome.is_sent for outcome in outcomes), accepted, "accepted")
     names = ", ".join(f"{name} {count:,}" for name, count in sorted(decisions.items()))
     table.some("injected", injected)
-    table.row("skipped by reason", names, "each is counted", True)
+    table.row("skipped by reason", names, "each is counted", None)
 
 
 def check_receipts(table: Table, place: Place, outcomes: list[Outcome], chats: int, lost: int) -> None:

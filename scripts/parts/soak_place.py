@@ -21,6 +21,7 @@ import processes
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 180
 DISK_BYTES = 1 << 32
+FILL_ATTEMPTS = 100
 
 
 def tmpfs_used(folder: Path) -> int:
@@ -226,10 +227,14 @@ sample = 0.0
 
     def fill_disk(self) -> None:
         """No further page can be had; what is there stays."""
-        self._resize(tmpfs_used(self.disk))
+        # More may be written between the look and the deed.
+        if not any(self._resize(tmpfs_used(self.disk)) for _ in range(FILL_ATTEMPTS)):
+            raise processes.ProcessError(f"{self.disk} cannot be made as small as what it holds")
 
     def free_disk(self) -> None:
-        self._resize(DISK_BYTES)
+        if not self._resize(DISK_BYTES):
+            raise processes.ProcessError(f"{self.disk} cannot be made larger again")
 
-    def _resize(self, size: int) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", self.disk], check=True)
+    def _resize(self, size: int) -> bool:
+        command = ["mount", "-o", f"remount,size={size}", str(self.disk)]
+        return subprocess.run(command, capture_output=True).returncode == 0

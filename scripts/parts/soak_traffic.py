@@ -1,5 +1,5 @@
-"""The clients of the soak: plain and streamed chat requests, conversations, tool calls, bodies that are no chat, hang-ups.
-Every answer is compared with what the upstream must have said, byte for byte."""
+"""The clients of the soak: plain and streamed chat requests, conversations, tool calls, bodies that are no chat,
+hang-ups. Every answer is compared with what the upstream must have said, byte for byte."""
 
 import asyncio
 import contextlib

@@ -11,8 +11,6 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 
-MEGABYTE = 1024 * 1024
-
 
 def rss_mb(pid: int) -> float:
     text = pathlib.Path(f"/proc/{pid}/status").read_text()

@@ -2,8 +2,10 @@
 //! in, values out. It never writes JSON of a client anew; it only says where things are.
 
 mod conversation;
+mod cut;
 mod dialect;
 mod error_body;
+mod events;
 mod footer;
 mod json;
 mod markers;
@@ -17,6 +19,7 @@ mod transcript;
 mod turn;
 
 pub use conversation::{Conversation, Unreadable};
+pub use cut::{Cutter, MustNotBeTold};
 pub use dialect::Dialect;
 pub use error_body::error_body;
 pub use footer::Footer;

@@ -78,6 +78,7 @@ pub const KEYS: &[&str] = &[
     "injection.chat_paths",
     "injection.responses_paths",
     "injection.completions_paths",
+    "leaks.policy",
     "experiment.holdout",
     "experiment.arms",
     "experiment.salt",

@@ -152,6 +152,7 @@ fn resolve(reader: &mut Reader) -> Settings {
             body_timeout: reader.duration("server.body_timeout", Duration::from_secs(60)),
             max_body_bytes: count(reader, "injection.max_body_bytes", 8 << 20, 1 << 10..=1 << 30),
             headers: reader.flag("injection.headers", true),
+            cut_leaks: reader.choice("leaks.policy", false, &[("observe", false), ("cut", true)]),
             log_share: reader.share("log.sample", 1.0),
             keys,
             route: RouteSettings {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::spans::Timing;
 use crate::inject::{Decision, Placed, Placement};
+use crate::leaks::Leak;
 use crate::mentions::Lexicon;
 use crate::snapshot::{Observed, Planned};
 use crate::tap::Reading;
@@ -26,6 +27,8 @@ pub struct Finished {
     pub decision: Decision,
     /// What is known of it once its body was read; `None` where it was not.
     pub spoken: Option<Spoken>,
+    /// What the answer would have given away, and was ended for.
+    pub cut: Option<Leak>,
     /// The answer's status.
     pub status: u16,
     /// How the answer ended.

@@ -110,7 +110,8 @@ impl Receipt {
         let best = spoken.and_then(|spoken| Some(&spoken.placed.last()?.items.last()?.tags));
         let brand = items.last().and_then(|item| item.id.split('/').next()).unwrap_or_default().to_owned();
         let is_whole = finished.status == 200 && finished.ending == "complete";
-        let leak = reading.as_ref().and_then(|reading| leak(spoken?, reading, finished.decision));
+        let seen = || reading.as_ref().and_then(|reading| leak(spoken?, reading, finished.decision));
+        let leak = finished.cut.or_else(seen);
         let mentioned = reading.filter(|_| is_whole).and_then(|reading| mentioned(spoken?, &reading, &brand));
         let count = |of: fn(&Usage) -> u64| usage.as_ref().map(of);
         Receipt {

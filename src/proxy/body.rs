@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
-use super::inject::Disclosed;
+use super::inject::Edited;
 use super::observe::Report;
 use crate::tap::Tapped;
 use crate::upstream::{BodyError, TimedBody};
@@ -19,8 +19,8 @@ pub type AnswerBody = Tapped<Answer, Report>;
 pub enum Answer {
     /// The upstream's, frame by frame as it comes.
     Upstream(TimedBody),
-    /// The upstream's, with a brand's disclosure behind it.
-    Disclosed(Box<Disclosed>),
+    /// The upstream's, changed on its way.
+    Edited(Box<Edited>),
     /// One of ours.
     Own(Full<Bytes>),
 }
@@ -42,7 +42,7 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
             Answer::Upstream(body) => Pin::new(body).poll_frame(context),
-            Answer::Disclosed(body) => body.poll(context),
+            Answer::Edited(body) => body.poll(context),
             Answer::Own(body) => Pin::new(body).poll_frame(context).map_err(|infallible| match infallible {}),
         }
     }
@@ -50,7 +50,7 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match self {
             Answer::Upstream(body) => body.is_end_stream(),
-            Answer::Disclosed(body) => body.is_over(),
+            Answer::Edited(body) => body.is_over(),
             Answer::Own(body) => body.is_end_stream(),
         }
     }
@@ -58,7 +58,7 @@ impl Body for Answer {
     fn size_hint(&self) -> SizeHint {
         match self {
             Answer::Upstream(body) => body.size_hint(),
-            Answer::Disclosed(_) => SizeHint::default(),
+            Answer::Edited(_) => SizeHint::default(),
             Answer::Own(body) => body.size_hint(),
         }
     }

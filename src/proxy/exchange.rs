@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::inject::{Decision, Placed};
 use crate::keys::Client;
+use crate::leaks::Leak;
 use crate::live::{Spoken, Timing};
 use crate::metrics::Route;
 use crate::telemetry::TraceContext;
@@ -46,6 +47,8 @@ pub struct Exchange {
     pub told: OnceLock<Told>,
     /// What was said and added, for the receipt.
     pub spoken: OnceLock<Spoken>,
+    /// What the answer would have given away, and was ended for.
+    pub cut: OnceLock<Leak>,
     /// The trace that the request belongs to.
     pub trace: OnceLock<TraceContext>,
     /// Where the time went.
@@ -69,6 +72,7 @@ impl Exchange {
             decision: OnceLock::new(),
             told: OnceLock::new(),
             spoken: OnceLock::new(),
+            cut: OnceLock::new(),
             trace: OnceLock::new(),
             timing: OnceLock::new(),
             planning: OnceLock::new(),

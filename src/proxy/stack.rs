@@ -31,6 +31,8 @@ pub struct ProxySettings {
     pub max_body_bytes: usize,
     /// Whether chat responses say what was added.
     pub headers: bool,
+    /// Whether an answer ends before it gives away what only the model was to see.
+    pub cut_leaks: bool,
     /// Share of requests that ended well which leave a line in the log.
     pub log_share: f64,
     /// Who may call; `None`: everybody.
@@ -51,7 +53,11 @@ pub fn stack(
     recorder: Recorder,
     tunnels: Tunnels,
 ) -> Stack {
-    let inject = InjectSettings { max_body_bytes: settings.max_body_bytes, headers: settings.headers };
+    let inject = InjectSettings {
+        max_body_bytes: settings.max_body_bytes,
+        headers: settings.headers,
+        cut_leaks: settings.cut_leaks,
+    };
     ServiceBuilder::new()
         // Outermost, so that every request has one log line and one count, however it ends.
         .layer(ObserveLayer::new(Arc::clone(&metrics), recorder, settings.log_share, settings.body_timeout))

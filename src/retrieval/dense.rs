@@ -1,7 +1,6 @@
 //! Nearest neighbours by cosine: sketches of one bit a number say which items may be near, exact cosines
 //! which of them are. What else was tried is in `docs/retrieval.md`.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::admitted::Admitted;
@@ -88,33 +87,50 @@ impl Dense {
             let others = distances.iter_mut().enumerate().filter(|(item, _)| !among.holds(*item));
             others.for_each(|(_, distance)| *distance = NOWHERE);
         }
-        let mut at_distance = vec![0_usize; 2 * self.dimension + 1];
-        for &distance in distances.iter().filter(|distance| **distance != NOWHERE) {
-            at_distance[usize::from(distance)] += 1;
-        }
-        let mut nearer = 0;
-        let farthest = at_distance.iter().position(|&items| {
-            nearer += items;
-            nearer >= count
-        });
-        let farthest = farthest.unwrap_or(at_distance.len() - 1);
+        let (farthest, nearer) = self.farthest(&distances, count);
         // Of those at the farthest distance, as many as there is room for.
-        let mut room = count - (nearer - at_distance[farthest]);
+        let mut room = count - nearer;
         let mut near = Vec::with_capacity(count);
-        for (item, &distance) in distances.iter().enumerate() {
-            let takes = match usize::from(distance).cmp(&farthest) {
-                Ordering::Less => true,
-                Ordering::Equal if room > 0 => {
-                    room -= 1;
-                    true
+        for (block, distances) in distances.chunks(16).enumerate() {
+            // Hardly any block holds one that is near, and a block is compared at once.
+            if distances.iter().all(|distance| *distance > farthest) {
+                continue;
+            }
+            for (place, &distance) in distances.iter().enumerate().filter(|(_, at)| **at <= farthest) {
+                if distance < farthest || room > 0 {
+                    room -= usize::from(distance == farthest);
+                    near.push(16 * block + place);
                 }
-                _ => false,
-            };
-            if takes {
-                near.push(item);
             }
         }
         near
+    }
+
+    /// The distance of the item that is the `count`th by it, and how many are nearer.
+    fn farthest(&self, distances: &[u16], count: usize) -> (u16, usize) {
+        // Several counts for each distance, since many items in a row are about as far.
+        let mut at_distance = vec![[0_u32; 4]; 2 * self.dimension + 1];
+        let mut count_in = |lane: usize, distance: u16| {
+            if let Some(at) = at_distance.get_mut(usize::from(distance)) {
+                at[lane] += 1;
+            }
+        };
+        let (fours, rest) = distances.as_chunks::<4>();
+        for four in fours {
+            for (lane, &distance) in four.iter().enumerate() {
+                count_in(lane, distance);
+            }
+        }
+        rest.iter().for_each(|&distance| count_in(0, distance));
+        let mut nearer = 0;
+        for (distance, lanes) in (0..).zip(&at_distance) {
+            let here = lanes.iter().sum::<u32>() as usize;
+            if nearer + here >= count {
+                return (distance, nearer);
+            }
+            nearer += here;
+        }
+        (NOWHERE - 1, nearer)
     }
 
     /// How far each item is: the bits that differ in the whole's sketch and in the nearest one's, which is to

@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::vector::Vector;
 
@@ -25,6 +26,9 @@ const CHECKPOINT_SHARE: usize = 8;
 
 /// Bytes that are read or written at a time.
 const BUFFER: usize = 1 << 18;
+
+/// Silence after which nobody writes a file beside its place any more: whoever began it was killed.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// Why a file is not taken that ends too soon.
 const CUT: &str = "it is cut short";
@@ -71,6 +75,7 @@ impl VectorStore {
     /// Reads a file. Where there is none, or it does not fit, the store is empty; in the second case the
     /// reason comes with it.
     pub fn open(path: &Path, identity: Option<&Identity>) -> (VectorStore, Option<String>) {
+        remove_abandoned(path);
         let empty = || VectorStore { path: Some(path.to_owned()), ..VectorStore::empty(identity) };
         let mut store = empty();
         match File::open(path).and_then(|file| store.fill(file)) {
@@ -255,6 +260,21 @@ impl<W: Write> Write for Hashing<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
+    }
+}
+
+/// Removes the files beside `path` that were begun and never finished. What cannot be removed stays.
+fn remove_abandoned(path: &Path) {
+    let Some(name) = path.file_name().map(|name| format!(".{}.", name.to_string_lossy())) else { return };
+    let Ok(entries) = fs::read_dir(path.parent().unwrap_or(Path::new("."))) else { return };
+    for entry in entries.flatten() {
+        let file = entry.file_name();
+        let is_beside = file.to_string_lossy().strip_prefix(&name).is_some_and(|end| end.ends_with(".tmp"));
+        let written = entry.metadata().and_then(|data| data.modified()).ok();
+        let silent = written.and_then(|written| written.elapsed().ok());
+        if is_beside && silent.is_some_and(|silent| silent > ABANDONED) {
+            let _stays = fs::remove_file(entry.path());
+        }
     }
 }
 

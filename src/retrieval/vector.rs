@@ -94,13 +94,14 @@ impl WithSimd for Dot<'_> {
 /// For each of some sketches, one after the other, in how many bits it differs from a query's.
 pub(super) fn differences(query: &[u64], sketches: &[u64], into: &mut Vec<u16>) {
     into.clear();
+    into.resize(sketches.len() / query.len().max(1), 0);
     Arch::new().dispatch(Differences { query, sketches, into });
 }
 
 struct Differences<'a> {
     query: &'a [u64],
     sketches: &'a [u64],
-    into: &'a mut Vec<u16>,
+    into: &'a mut [u16],
 }
 
 impl WithSimd for Differences<'_> {
@@ -114,9 +115,11 @@ impl WithSimd for Differences<'_> {
             6 => self.scan::<6>(),
             12 => self.scan::<12>(),
             16 => self.scan::<16>(),
-            words => self.into.extend(
-                self.sketches.chunks_exact(words.max(1)).map(|sketch| difference(self.query, sketch)),
-            ),
+            words => {
+                for (into, sketch) in self.into.iter_mut().zip(self.sketches.chunks_exact(words.max(1))) {
+                    *into = difference(self.query, sketch);
+                }
+            }
         }
     }
 }
@@ -129,7 +132,10 @@ impl Differences<'_> {
         else {
             return;
         };
-        self.into.extend(sketches.iter().map(|sketch| difference(query, sketch)));
+        // A plain loop: what a collection is extended with would be compiled for any processor.
+        for (into, sketch) in self.into.iter_mut().zip(sketches) {
+            *into = difference(query, sketch);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -64,6 +65,9 @@ pub struct Reloader {
     /// Of the files, just before they were last read.
     fingerprint: AtomicU64,
     last: ArcSwap<LastReload>,
+    /// Files, signals and the console ask for reloads; two at once would publish in any order, and each would forget the
+    /// vectors of the other.
+    one_at_a_time: Mutex<()>,
 }
 
 impl Reloader {
@@ -80,7 +84,8 @@ impl Reloader {
             LastReload { at: snapshot.built, result: ReloadResult::Published, problems: problems.clone() };
         let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
         let last = ArcSwap::from_pointee(first);
-        let reloader = Reloader { builder, snapshots, metrics, fingerprint, last };
+        let one_at_a_time = Mutex::default();
+        let reloader = Reloader { builder, snapshots, metrics, fingerprint, last, one_at_a_time };
         give_back();
         reloader.gauge();
         Ok((reloader, problems))
@@ -113,6 +118,7 @@ impl Reloader {
 
     /// Builds anew and publishes, if all is well and something has changed.
     pub fn reload(&self) -> ReloadResult {
+        let _alone = self.one_at_a_time.lock();
         self.fingerprint.store(fingerprint(&self.builder.roots()), Ordering::Relaxed);
         let at = Timestamp::now();
         let (result, problems) = match self.builder.build(at, &mut |_, _| {}) {
@@ -207,7 +213,9 @@ pub async fn watch(reloader: Arc<Reloader>, mode: WatchMode) {
         tokio::select! {
             Some(()) = changed.recv() => settle(&mut changed).await,
             _ = heartbeat.tick() => {
-                if !(watching.has_changed(&reloader) || boundary_passed(&reloader.current())) {
+                let boundary = reloader.current().next_boundary;
+                let is_due = clock_tells(boundary, reloader.last().at, Timestamp::now());
+                if !(watching.has_changed(&reloader) || is_due) {
                     continue;
                 }
             }
@@ -234,8 +242,10 @@ fn embed(reloader: &Arc<Reloader>, done: &mpsc::Sender<()>) -> JoinHandle<()> {
     })
 }
 
-fn boundary_passed(snapshot: &Snapshot) -> bool {
-    snapshot.next_boundary.is_some_and(|boundary| boundary <= Timestamp::now())
+/// Whether the clock tells of another state than that of the last reload: a validity has begun or ended since, or the clock
+/// was put back, and what had ended is valid again. What was tried after the boundary is not tried again.
+fn clock_tells(next_boundary: Option<Timestamp>, last: Timestamp, now: Timestamp) -> bool {
+    now < last || next_boundary.is_some_and(|boundary| last < boundary && boundary <= now)
 }
 
 /// Waits until a burst of events is over.
@@ -346,4 +356,22 @@ fn fingerprint(roots: &[PathBuf]) -> u64 {
         }
     }
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Timestamp, clock_tells};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_boundary_counts_once_and_a_clock_that_went_back_counts() {
+        assert!(!clock_tells(None, at(10), at(20)));
+        assert!(!clock_tells(Some(at(30)), at(10), at(20)));
+        assert!(clock_tells(Some(at(30)), at(10), at(30)));
+        assert!(!clock_tells(Some(at(30)), at(31), at(32)), "it was tried, and the files are not good");
+        assert!(clock_tells(None, at(10), at(9)));
+    }
 }

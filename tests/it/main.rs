@@ -27,6 +27,7 @@ mod invariants;
 mod keys;
 mod knowledge;
 mod labelled;
+mod leak_policy;
 mod leaks;
 mod legality;
 mod lints;

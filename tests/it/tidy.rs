@@ -48,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "proxy",
         &[
             "chat",
+            "leaks",
             "knowledge",
             "inject",
             "snapshot",

@@ -245,3 +245,21 @@ fn a_second_build_embeds_nothing_and_an_edit_embeds_what_changed() {
     // What nobody uses any more is forgotten.
     assert_eq!(build("It weighs twelve kilograms."), 1);
 }
+
+#[test]
+fn what_a_killed_process_left_beside_is_removed() {
+    let (_folder, path) = saved();
+    let beside = |name: &str| path.with_file_name(name);
+    let (old, new, other) =
+        (beside(".vectors.bin.7.0.tmp"), beside(".vectors.bin.8.0.tmp"), beside(".else.bin.7.0.tmp"));
+    for file in [&old, &new, &other] {
+        std::fs::write(file, "begun").unwrap();
+    }
+    for file in [&old, &other] {
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+        std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    }
+    let (_, reason) = VectorStore::open(&path, Some(&identity()));
+    assert_eq!(reason, None);
+    assert_eq!([old.exists(), new.exists(), other.exists()], [false, true, true]);
+}

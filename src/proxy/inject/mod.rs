@@ -2,9 +2,9 @@
 //! it came, with the reason in its record.
 
 mod admit;
-mod disclose;
+mod edit;
 mod read;
 mod service;
 
-pub use disclose::Disclosed;
+pub use edit::Edited;
 pub use service::{Inject, InjectLayer, InjectSettings};

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{CONTENT_LENGTH, HeaderName};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderName};
 use http::{HeaderMap, HeaderValue, Response};
 use tower::{Layer, Service};
 use uuid::Uuid;
 
 use super::admit::head_reason;
-use super::disclose::{disclose, is_for_programs};
+use super::edit::{Edits, edit, is_for_programs};
 use super::read::{Read, read_body};
 use crate::chat::Dialect;
-use crate::inject::{Decision, SkipReason};
+use crate::inject::{Decision, SkipReason, inserted};
 use crate::live::{Spoken, Timing};
 use crate::metrics::{Metrics, PrefixBreak};
 use crate::proxy::body::Answer;
@@ -39,6 +39,8 @@ pub struct InjectSettings {
     pub max_body_bytes: usize,
     /// Whether responses say what was added.
     pub headers: bool,
+    /// Whether an answer ends before it gives away what only the model was to see.
+    pub cut_leaks: bool,
 }
 
 /// Makes [`Inject`].
@@ -96,8 +98,9 @@ where
             let exchange = Arc::clone(&routed.call.exchange);
             let outbound = preparation.prepare(routed, dialect).await?;
             let mut response = this.inner.call(outbound).await?;
-            if let Some(text) = exchange.spoken.get().and_then(|spoken| spoken.disclosure.as_deref()) {
-                response = disclose(response, text, dialect, &preparation.metrics);
+            let edits = preparation.edits(&exchange);
+            if edits.disclosure.is_some() || edits.secrets.is_some() {
+                response = edit(response, edits, dialect, &preparation.metrics, &exchange);
             }
             if preparation.settings.headers || exchange.told.get().is_some() {
                 announce(response.headers_mut(), &exchange);
@@ -161,12 +164,25 @@ impl Preparation {
                 });
                 let disclosure = planned.disclosure.clone().filter(|_| !is_for_programs(&planned.body));
                 exchange.spoken.get_or_init(|| Spoken::new(&planned, disclosure));
+                if self.settings.cut_leaks && matches!(planned.decision, Decision::Injected { .. }) {
+                    // What is compressed cannot be read in time.
+                    parts.headers.remove(ACCEPT_ENCODING);
+                }
                 // Its length has changed; the client states the new one.
                 parts.headers.remove(CONTENT_LENGTH);
                 RequestBody::whole(planned.body, trailers)
             }
         };
         Ok(Outbound { parts, target, body, exchange })
+    }
+
+    /// What is to be done with the answer.
+    fn edits(&self, exchange: &Exchange) -> Edits {
+        let Some(spoken) = exchange.spoken.get() else { return Edits::default() };
+        let is_injected = matches!(exchange.decision.get(), Some(Decision::Injected { .. }));
+        let guarded = self.settings.cut_leaks && is_injected;
+        let secrets = guarded.then(|| Arc::new(inserted(&spoken.placed, spoken.placement)));
+        Edits { disclosure: spoken.disclosure.clone(), secrets }
     }
 
     fn record(&self, exchange: &Exchange, decision: Decision) {

@@ -101,6 +101,7 @@ impl Report {
                 client: self.exchange.client.get().map(|client| client.name.clone()),
                 decision,
                 spoken: self.exchange.spoken.get().cloned(),
+                cut: self.exchange.cut.get().copied(),
                 status: self.status,
                 ending: ending.as_str(),
                 trace: self.exchange.trace.get().copied(),
