@@ -147,11 +147,11 @@ fn cost(text: &mut String, cost: &Cost) {
     let answers = cost.completions.map(|completions| format!(", of all answers {}", say(completions)));
     let _never = writeln!(
         text,
-        "Cost of what was added: {}{}, at most {}; of all prompts {}{}",
+        "Cost of what was added: {}{}, at most {}{}{}",
         say(cost.added),
         each.unwrap_or_default(),
         say(cost.added_at_most),
-        say(cost.prompts),
+        cost.prompts.map(|prompts| format!("; of all prompts {}", say(prompts))).unwrap_or_default(),
         answers.unwrap_or_default()
     );
     if let Some(each) = cost.per_extra_mention {

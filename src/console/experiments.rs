@@ -221,9 +221,9 @@ fn cost(cost: &Cost) -> Value {
         added => say(cost.added),
         at_most => say(cost.added_at_most),
         per_thousand => cost.added_per_thousand.map(say),
-        prompts => say(cost.prompts),
+        prompts => cost.prompts.map(say),
         completions => cost.completions.map(say),
-        share => (cost.prompts > 0.0).then(|| percent(cost.added / cost.prompts)),
+        share => cost.prompts.filter(|prompts| *prompts > 0.0).map(|prompts| percent(cost.added / prompts)),
         extra => cost.per_extra_mention.map(|each| context! {
             value => say(each.point),
             range => format!("{} to {}", say(each.lower), say(each.upper)),

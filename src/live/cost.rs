@@ -32,9 +32,9 @@ pub struct Cost {
     pub added_at_most: f64,
     /// `added`, for a thousand requests that got something.
     pub added_per_thousand: Option<f64>,
-    /// Of all prompts as the upstream counted them.
-    pub prompts: f64,
-    /// Of all answers, where their price is known.
+    /// Of all prompts as the upstream counted them; `None` where it counts none.
+    pub prompts: Option<f64>,
+    /// Of all answers, where their price is known and the upstream counts them.
     pub completions: Option<f64>,
     /// Of one answer more that names the brand: what was added for the brand, by the lift over the hold-out with bounds
     /// that hold however often one looks. `None` unless the lift is above zero.
@@ -56,8 +56,12 @@ impl Prices {
             added: all,
             added_at_most: self.prompts(totals.tokens_added as f64, 0.0),
             added_per_thousand: per_thousand,
-            prompts: self.prompts(totals.prompt_tokens as f64, totals.cached_tokens as f64),
-            completions: self.completion.map(|price| price * totals.completion_tokens as f64 / MILLION),
+            prompts: (totals.prompt_tokens > 0)
+                .then(|| self.prompts(totals.prompt_tokens as f64, totals.cached_tokens as f64)),
+            completions: self
+                .completion
+                .filter(|_| totals.completion_tokens > 0)
+                .map(|price| price * totals.completion_tokens as f64 / MILLION),
             per_extra_mention: injected.and_then(|arm| per_mention(added(tokens), arm)),
         }
     }
@@ -115,13 +119,13 @@ mod tests {
         };
         let cost = prices.cost(&totals, 500_000, Some(&arm));
         assert_eq!((cost.added, cost.added_at_most, cost.added_per_thousand), (1.25, 2.0, Some(2.5)));
-        assert_eq!((cost.prompts, cost.completions), (13.0, Some(2.0)));
+        assert_eq!((cost.prompts, cost.completions), (Some(13.0), Some(2.0)));
         let each = cost.per_extra_mention.unwrap();
         assert_eq!((each.point, each.lower, each.upper), (0.00125, 0.001, 0.0025));
         let unsure = Arm { lift_always: Some(Bounded { lower: -0.1, ..arm.lift_always.unwrap() }), ..arm };
         assert_eq!(prices.cost(&totals, 500_000, Some(&unsure)).per_extra_mention, None);
         let nothing = prices.cost(&Totals::default(), 0, None);
-        assert_eq!((nothing.added, nothing.prompts, nothing.added_per_thousand), (0.0, 0.0, None));
+        assert_eq!((nothing.added, nothing.prompts, nothing.added_per_thousand), (0.0, None, None));
     }
 
     #[test]
