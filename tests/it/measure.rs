@@ -435,7 +435,7 @@ fn suites_of_every_form_are_read_and_written_as_our_own() {
         ),
         (
             "b.csv",
-            "question,kind,__expected\nFirst?,organic,x\n\"Capital, of France?\",negative-control,\n",
+            "question,kind,family,__expected\nFirst?,organic,\" one\n\",x\n\"Capital, of France?\",negative-control, ,\n",
             vec![("first", Kind::Organic), ("capital-of-france", Kind::NegativeControl)],
         ),
         (

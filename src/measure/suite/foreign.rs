@@ -275,6 +275,7 @@ fn labelled(
     file: &Path,
     problems: &mut Vec<Problem>,
 ) -> Question {
+    let label = |key| label(key).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if let Some(family) = label("family") {
         question.family = family;
     }
