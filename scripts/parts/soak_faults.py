@@ -15,6 +15,8 @@ BROKEN_YAML = "---\ntags: [sending\nlanguage: {en\n---\n\n## A heading\n\nDocArr
 CALM_SECONDS = 0.6
 # A request that was under way when the upstream went, or came just before it was back.
 GRACE_SECONDS = 0.5
+# Of memory from the second quarter of the time to the last; before so many seconds caches still fill.
+MOST_GROWTH, FILLING_SECONDS = 1.10, 100
 # What the log may complain of, and the fault behind it.
 EXPECTED = [
     "knowledge not reloaded", "refused", "receipts cannot be written", "the configuration has errors", "error[",
@@ -159,6 +161,11 @@ class Watch:
         quarter = max(1, len(values) // 4)
         second, last = values[quarter : 2 * quarter] or values, values[-quarter:]
         return sum(second) / len(second), sum(last) / len(last)
+
+    def is_flat(self) -> bool | None:
+        """Whether memory stayed; `None` where the time was too short to tell."""
+        second, last = self.quarters(0)
+        return last <= second * MOST_GROWTH if len(self.seen) >= FILLING_SECONDS else None
 
     def course(self) -> str:
         """Memory by eighths of the time, in MB."""
