@@ -257,6 +257,28 @@ fn admin_listen(reader: &mut Reader, has_token: bool) -> SocketAddr {
     address
 }
 
+/// A name, or the path of a model's `tokenizer.json`.
+fn tokenizer(reader: &mut Reader) -> Tokenizer {
+    const KEY: &str = "injection.tokenizer";
+    match reader.text(KEY).as_deref() {
+        None | Some("o200k") => Tokenizer::O200k,
+        Some("cl100k") => Tokenizer::Cl100k,
+        Some("estimate") => Tokenizer::Estimate,
+        Some(file) if file.ends_with(".json") => {
+            let path = reader.path(KEY, "");
+            Tokenizer::of_file(&path).unwrap_or_else(|wrong| {
+                reader.problem(KEY, &format!("names {}: {wrong}", path.display()));
+                Tokenizer::Estimate
+            })
+        }
+        Some(_) => {
+            reader
+                .problem(KEY, "must be \"o200k\", \"cl100k\", \"estimate\" or the path of a tokenizer.json");
+            Tokenizer::Estimate
+        }
+    }
+}
+
 fn snapshot(reader: &mut Reader) -> SnapshotSettings {
     let defaults = Limits::default();
     let cache = match reader.text("knowledge.cache").as_deref() {
@@ -279,11 +301,7 @@ fn snapshot(reader: &mut Reader) -> SnapshotSettings {
         },
         recipe: reader.text("injection.recipe").unwrap_or_else(|| "pairs".to_owned()),
         default_brands: reader.list("knowledge.default_brands").unwrap_or_default(),
-        tokenizer: reader.choice(
-            "injection.tokenizer",
-            Tokenizer::O200k,
-            &[("o200k", Tokenizer::O200k), ("cl100k", Tokenizer::Cl100k), ("estimate", Tokenizer::Estimate)],
-        ),
+        tokenizer: tokenizer(reader),
         lenient: reader.choice("upstream.profile", false, &[("strict", false), ("lenient", true)]),
         lints: lints(reader),
         topics: topics(reader),

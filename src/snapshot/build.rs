@@ -156,7 +156,7 @@ impl Builder {
         };
         let mut store = self.store.lock();
         let store = store.get_or_insert_with(|| self.open_store(&mut problems));
-        let mut counter = Counter::new(self.settings.tokenizer);
+        let mut counter = Counter::new(self.settings.tokenizer.clone());
         let mut brands = Vec::new();
         let mut report = BuildReport::default();
         for brand in &knowledge.brands {

@@ -11,7 +11,7 @@ pub(super) struct Counter {
 
 impl Counter {
     pub(super) fn new(tokenizer: Tokenizer) -> Counter {
-        Counter { tokenizer, counter: TokenCounter::new(tokenizer) }
+        Counter { counter: TokenCounter::new(tokenizer.clone()), tokenizer }
     }
 
     pub(super) fn count(&mut self, store: &mut VectorStore, text: &str) -> u32 {

@@ -49,6 +49,7 @@ mod streams;
 mod support;
 mod tidy;
 mod tls;
+mod tokenizers;
 mod topics;
 mod traces;
 mod tunnel;
