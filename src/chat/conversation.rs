@@ -16,6 +16,8 @@ pub struct Conversation {
     pub model: Option<String>,
     /// Bytes that the model reads at once, at most: those of the body, or of the longest of several prompts.
     pub bytes: usize,
+    /// Tokens that the answer may take: those that are asked for, which the context window must hold as well.
+    pub answer_tokens: u32,
 }
 
 /// Why a body is not a conversation that may be inserted into.
@@ -47,6 +49,9 @@ impl From<Malformed> for Unreadable {
     }
 }
 
+/// Under what a request says how long its answer may be.
+const ANSWER_TOKENS: [&str; 3] = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+
 impl Conversation {
     /// Finds the messages in `body`. The whole body is checked to be JSON, so that what is inserted
     /// into was well-formed before.
@@ -60,6 +65,7 @@ impl Conversation {
         }
         let mut list: Option<Listed> = None;
         let mut model = None;
+        let mut answer_tokens = 0_u32;
         let mut ambiguous = false;
         let mut barred = None;
         let mut more = cursor.enter(b'{')?;
@@ -75,6 +81,9 @@ impl Conversation {
                 }
             } else if key == "model" && cursor.kind()? == Kind::String {
                 model = Some(decode_string(&text[cursor.string()?]).into_owned());
+            } else if ANSWER_TOKENS.contains(&&*key) {
+                let value = cursor.skip_value()?;
+                answer_tokens = answer_tokens.max(cursor.slice(value).trim().parse().unwrap_or(0));
             } else {
                 cursor.skip_value()?;
             }
@@ -86,7 +95,8 @@ impl Conversation {
             (Some(_), _) if ambiguous => Err(Unreadable::Ambiguous),
             (Some(_), Some(bar)) => Err(bar),
             (Some(Listed { messages, longest }), None) => {
-                Ok(Conversation { dialect, messages: messages?, model, bytes: longest.unwrap_or(body.len()) })
+                let bytes = longest.unwrap_or(body.len());
+                Ok(Conversation { dialect, messages: messages?, model, bytes, answer_tokens })
             }
         }
     }

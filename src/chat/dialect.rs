@@ -69,6 +69,8 @@ impl Dialect {
             (Dialect::Responses, "conversation") => Some(Unreadable::Stateful),
             // The answer begins with the prompt, which clients cut off by its length or take scores from.
             (Dialect::Completions, "echo") => Some(Unreadable::Echo),
+            // Servers that answer with the prompt's own tokens would show what was put into it.
+            (_, "prompt_logprobs" | "return_token_ids") => Some(Unreadable::Echo),
             _ => None,
         }
     }

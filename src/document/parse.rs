@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use saphyr_parser::{Event, Parser};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -55,10 +56,11 @@ fn toml_value(value: &Spanned<DeValue<'_>>) -> Node {
 /// beginning.
 pub fn parse_yaml(text: &str, offset: usize) -> Result<Node, Fault> {
     let bytes = ByteOffsets::new(text, offset);
-    // The parser is recursive: what would overflow the stack is refused before.
-    if let Some(line) = too_deep(text) {
+    // The tree is made by recursion: what would overflow the stack is refused before.
+    if let Some(place) = too_deep(text) {
+        let at = bytes.of(place);
         return Err(Fault {
-            span: offset + line.start..offset + line.end,
+            span: at..at,
             message: "not usable YAML: nested too deep".to_owned(),
             hint: "write lists of plain entries",
         });
@@ -84,28 +86,20 @@ pub fn parse_yaml(text: &str, offset: usize) -> Result<Node, Fault> {
     }
 }
 
-/// The first line that nests deeper than the limit, told by its indentation or its brackets.
-fn too_deep(text: &str) -> Option<Range<usize>> {
-    let mut brackets = 0_usize;
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let dashes = line.trim_start().bytes().take_while(|byte| matches!(byte, b'-' | b' ' | b'?')).count();
-        for byte in line.bytes() {
-            match byte {
-                b'[' | b'{' => brackets += 1,
-                b']' | b'}' => brackets = brackets.saturating_sub(1),
-                _ => {}
-            }
-            if brackets > MAX_YAML_DEPTH {
-                return Some(start..start + line.trim_end().len());
-            }
+/// Where the first list or table begins that nests deeper than the limit, counted in characters. The events of a
+/// parser come without recursion.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    // What is no YAML is for the parser to say.
+    for (event, span) in Parser::new_from_str(text).map_while(Result::ok) {
+        match event {
+            Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
+            Event::SequenceEnd | Event::MappingEnd => depth = depth.saturating_sub(1),
+            _ => {}
         }
-        let indent = line.len() - line.trim_start().len();
-        let indents_deep = indent > 4 * MAX_YAML_DEPTH && !line.trim().is_empty();
-        if dashes > 2 * MAX_YAML_DEPTH || indents_deep {
-            return Some(start..start + line.trim_end().len());
+        if depth > MAX_YAML_DEPTH {
+            return Some(span.start.index());
         }
-        start += line.len();
     }
     None
 }

@@ -165,15 +165,16 @@ impl Plan {
         self.tokens
     }
 
-    /// The decision for a request with this plan, of which a model reads at most `bytes` at once.
-    pub fn decide(&self, bytes: usize, budget: &Budget) -> Decision {
+    /// The decision for a request with this plan, of which a model reads at most `bytes` at once, and whose answer
+    /// may take so many tokens.
+    pub fn decide(&self, bytes: usize, answer_tokens: u32, budget: &Budget) -> Decision {
         if self.placed.is_empty() {
             return Decision::Skipped(match self.outcome {
                 TurnOutcome::Skipped(reason) => reason,
                 TurnOutcome::Injected(_) => SkipReason::NoUserTurn,
             });
         }
-        let needed = estimate_tokens(bytes).saturating_add(self.most_tokens);
+        let needed = estimate_tokens(bytes).saturating_add(self.most_tokens).saturating_add(answer_tokens);
         match budget.context_tokens {
             Some(context) if needed > context => Decision::Skipped(SkipReason::OverBudget),
             _ => Decision::Injected { items: self.items(), tokens: self.tokens },

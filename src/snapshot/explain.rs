@@ -80,7 +80,8 @@ impl Planner {
             Ok(conversation) => conversation,
             Err(unreadable) => return Ok(untouched(reason(unreadable))),
         };
-        let (turns, bytes) = (conversation.turns(), conversation.bytes);
+        let (turns, bytes, answer_tokens) =
+            (conversation.turns(), conversation.bytes, conversation.answer_tokens);
         if turns.is_empty() {
             return Ok(untouched(SkipReason::NoUserTurn));
         }
@@ -101,7 +102,7 @@ impl Planner {
                 took: started.elapsed(),
             });
         }
-        let decision = plan.decide(bytes, &self.kitchen().budget);
+        let decision = plan.decide(bytes, answer_tokens, &self.kitchen().budget);
         let placed = if matches!(decision, Decision::Injected { .. }) { &*plan.placed } else { &[] };
         let spliced = splice(body, &turns, telling.recipe.placement, placed);
         let budget = &self.kitchen().budget;

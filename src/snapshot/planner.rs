@@ -196,7 +196,7 @@ impl Planner {
             }
             extended?
         };
-        let decision = plan.decide(read.bytes, &self.kitchen.budget);
+        let decision = plan.decide(read.bytes, read.answer_tokens, &self.kitchen.budget);
         if matches!(decision, Decision::Skipped(_)) {
             // A first turn continues nothing.
             if plan.placed.iter().any(|placed| placed.turn + 1 < turns.len()) {

@@ -11,6 +11,8 @@ pub(super) struct ReadTurns {
     pub(super) turns: Vec<Turn>,
     /// Bytes that a model reads at once, at most.
     pub(super) bytes: usize,
+    /// Tokens that the answer may take.
+    pub(super) answer_tokens: u32,
     /// The model that the request names.
     pub(super) model: Option<String>,
     /// From the first message to the end of the first turn's: what all requests of a conversation begin with.
@@ -24,8 +26,8 @@ pub(super) fn read_turns(body: &[u8], dialect: Dialect) -> Result<ReadTurns, Ski
         let turns = conversation.turns();
         let start = conversation.messages.first().map_or(0, |message| message.span.start);
         let end = turns.first().map_or(start, |turn| turn.span.end.max(start));
-        let Conversation { model, bytes, .. } = conversation;
-        Ok(ReadTurns { turns, bytes, model, opening: start..end })
+        let Conversation { model, bytes, answer_tokens, .. } = conversation;
+        Ok(ReadTurns { turns, bytes, answer_tokens, model, opening: start..end })
     }));
     match read {
         Err(_) => Err(SkipReason::Ambiguous),

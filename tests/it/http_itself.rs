@@ -187,6 +187,9 @@ fn framing_that_cannot_be_trusted_is_refused() {
             format!("{chunked}\r\n3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(1 << 20)),
             "POST /v1/x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n"
                 .to_owned(),
+            "POST /v1/x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n".to_owned(),
+            "POST /v1/x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"
+                .to_owned(),
             "POST /v1/x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n".to_owned(),
             "POST /v1/x HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
             "POST /v1/x HTTP/1.1\r\nhost: a\r\ncontent-length: 3, 4\r\n\r\nabcd".to_owned(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use foreword::document::{Problem, Severity};
+use foreword::document::{Problem, Severity, parse_yaml};
 use foreword::knowledge::{Body, Item, Limits, Loaded, load};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -403,5 +403,21 @@ proptest! {
                 prop_assert!(!problem.to_string().is_empty());
             }
         }
+    }
+}
+
+#[test]
+fn brackets_in_texts_are_no_nesting_and_nesting_has_a_bound() {
+    let many = "[".repeat(500);
+    let text = format!("- title: Brackets\n  text: \"Write {many} for a list.\"\n");
+    let items = items(&[("acme/brackets.yaml", text.as_bytes())]);
+    assert!(items.iter().any(|item| item.text().contains(&many)), "{items:?}");
+    for deep in [
+        format!("- title: {}a{}\n", "[".repeat(33), "]".repeat(33)),
+        format!("- {}a: b\n", "- ".repeat(40)),
+        format!("- title: {many}\n"),
+        format!("{}a\n", "- ".repeat(100_000)),
+    ] {
+        assert!(parse_yaml(&deep, 0).is_err(), "{deep:.80}");
     }
 }

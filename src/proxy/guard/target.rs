@@ -1,6 +1,6 @@
 //! What is wrong with a request target.
 
-use http::header::HOST;
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Version};
 
@@ -15,6 +15,12 @@ pub(super) fn fault(parts: &Parts) -> Option<&'static str> {
     }
     if parts.version == Version::HTTP_11 && parts.headers.get_all(HOST).iter().count() != 1 {
         return Some("HTTP/1.1 wants exactly one Host");
+    }
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = |value: &http::HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    if codings.next().is_some_and(|value| !is_chunked(value)) || codings.next().is_some() {
+        // It ends here, and what is coded otherwise would arrive upstream as if it were not.
+        return Some("the body has a transfer coding other than chunked");
     }
     if !parts.uri.path().starts_with('/') {
         return Some("the path does not begin with a slash");
