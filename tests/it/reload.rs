@@ -39,7 +39,7 @@ impl Watched {
     async fn becomes(&self, text: &str, expected: bool) -> Duration {
         let started = Instant::now();
         while self.told(text).await != expected {
-            assert!(started.elapsed() < Duration::from_secs(10), "`{text}` never became {expected}");
+            assert!(started.elapsed() < Duration::from_secs(30), "`{text}` never became {expected}");
             tokio::task::yield_now().await;
         }
         started.elapsed()

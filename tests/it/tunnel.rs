@@ -77,10 +77,10 @@ fn a_websocket_passes_both_ways_and_ends_with_either_side() {
 fn a_silent_tunnel_is_given_up_and_a_busy_one_is_not() {
     run(async {
         let upstream = switching_upstream().await;
-        let proxy = Proxy::of(Site::new(), &upstream.url(), &[("upstream.idle_timeout", "500ms")]).await;
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &[("upstream.idle_timeout", "1s")]).await;
         let mut client = tunnel(&proxy).await;
         let began = std::time::Instant::now();
-        while began.elapsed() < std::time::Duration::from_millis(1500) {
+        while began.elapsed() < std::time::Duration::from_millis(2500) {
             client.send(b"ping\r\n\r\n").await;
             client.read_until(b"pong").await;
         }
