@@ -59,6 +59,30 @@ def named(text: str) -> set[str]:
     return set(re.findall(r"\bforeword_\w+", text))
 
 
+def labels_of(text: str) -> dict[str, set[str]]:
+    """The labels of each kind of sample."""
+    found: dict[str, set[str]] = {}
+    for name, labels in re.findall(r"^(foreword_\w+)(?:\{(.*)\})? ", text, re.M):
+        found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
+    return found
+
+
+def unknown_labels(expression: str, known: dict[str, set[str]]) -> set[str]:
+    """Labels that a query asks for and no metric in it has: such a query finds nothing, and says nothing of it."""
+    names = named(expression)
+    asked = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", " ".join(re.findall(r"\{(.*?)\}", expression))))
+    for group in re.findall(r"\b(?:by|without)\s*\((.*?)\)", expression):
+        asked.update(label.strip() for label in group.split(","))
+    return asked - set().union(*(known.get(name, set()) for name in names))
+
+
+def expressions() -> list[str]:
+    """The queries of the dashboard and of the alert rules."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    rules = re.findall(r"expr: (?:\|\n)?(.*?)\n {8}(?=\w+:)", ALERTS.read_text(), re.S)
+    return [target["expr"] for panel in panels for target in panel.get("targets", [])] + rules
+
+
 def classic(text: str) -> str:
     """OpenMetrics in the older text form, which is all that `promtool check metrics` reads: there the names in
     comments are those of the samples."""
@@ -107,6 +131,10 @@ def main() -> int:
     unknown = (named(dashboard) | named(ALERTS.read_text())) - sampled(text)
     if unknown:
         raise processes.ProcessError(f"the dashboard or the alert rules name metrics that are not there: {unknown}")
+    known = labels_of(text)
+    for expression in expressions():
+        if labels := unknown_labels(expression, known):
+            raise processes.ProcessError(f"no metric of this query has the labels {sorted(labels)}: {expression}")
     print(f"{len(sampled(text))} kinds of samples; promtool finds nothing to say; all names are known")
     return 0
 

@@ -74,12 +74,13 @@ fn reports(
 
 fn text(report: &LiveReport) -> String {
     let mut text = format!("{}, {} to {}\n{}\n\n", report.brand, report.since, report.until, report.verdict);
+    let any_look = any_look(report);
     let mut line = |cells: [&str; 6]| {
         let [arm, conversations, answers, rate, lift, always] = cells;
         let _never =
             writeln!(text, "  {arm:<22} {conversations:>13} {answers:>8}  {rate:<22} {lift:<22} {always}");
     };
-    line(["arm", "conversations", "answers", "names the brand", "lift, one look", "lift, any look"]);
+    line(["arm", "conversations", "answers", "names the brand", "lift, one look", &any_look]);
     for arm in &report.arms {
         line([
             &arm.name,
@@ -95,8 +96,8 @@ fn text(report: &LiveReport) -> String {
         let _never =
             writeln!(text, "  {missing} answers could not be read: they count as missing, not as silent");
     }
-    parts(&mut text, "by topic", "without a tag", &report.topics);
-    parts(&mut text, "by language", "cannot be told", &report.languages);
+    parts(&mut text, ["by topic", "without a tag", &any_look], &report.topics);
+    parts(&mut text, ["by language", "cannot be told", &any_look], &report.languages);
     if let Some(halves) = &report.halves {
         let verdict =
             if halves.is_sound { "as it should be" } else { "something is wrong with the assignment" };
@@ -115,16 +116,19 @@ fn text(report: &LiveReport) -> String {
     text
 }
 
+/// The bounds for any look begin with the first day that is kept, whatever the days of the report.
+fn any_look(report: &LiveReport) -> String {
+    let since = report.kept_since.as_ref().filter(|first| **first < report.since);
+    since.map_or_else(|| "lift, any look".to_owned(), |first| format!("lift since {first}, any look"))
+}
+
 /// The hold-out beside what is served, for each topic or language; other arms are in the JSON.
-fn parts(text: &mut String, title: &str, nameless: &str, parts: &[Part]) {
+fn parts(text: &mut String, [title, nameless, any_look]: [&str; 3], parts: &[Part]) {
     if parts.is_empty() {
         return;
     }
-    let _never = writeln!(
-        text,
-        "\n  {title:<22} {:>8}  {:<22} {:<22} lift, any look",
-        "answers", "held out", "injected"
-    );
+    let _never =
+        writeln!(text, "\n  {title:<22} {:>8}  {:<22} {:<22} {any_look}", "answers", "held out", "injected");
     for part in parts.iter().take(SHOWN_PARTS) {
         let arm = |name: &str| part.arms.iter().find(|arm| arm.arm == name);
         let rate = |name: &str| percent(arm(name).and_then(|arm| arm.rate), false);

@@ -10,6 +10,7 @@ use super::form::Form;
 use super::plot::{Scale, Series, percent, plot, range};
 use super::reply::Reply;
 use super::service::Console;
+use crate::inject::SkipReason;
 use crate::live::{Arm, Bounded, Cost, DayRate, LiveReport, Part, live_report, money};
 use crate::snapshot::{HOLDOUT, INJECTED, Snapshot};
 
@@ -128,6 +129,8 @@ pub(super) fn live(snapshot: &Snapshot, report: &LiveReport) -> Value {
         brand => name_of(snapshot, &report.brand),
         since => report.since.clone(),
         until => report.until.clone(),
+        // Named only where the days that are shown begin later.
+        kept_since => report.kept_since.clone().filter(|first| *first < report.since),
         verdict => report.verdict.clone(),
         told,
         named => injected.and_then(|arm| arm.rate).map(figure),
@@ -267,6 +270,7 @@ pub(super) fn decision_row(decision: &str, requests: u64, all: u64) -> Value {
     context! {
         id => decision.to_owned(),
         name => decision.replace('_', " "),
+        why => SkipReason::of(decision).map(SkipReason::explain),
         count => requests,
         share => format!("{share:.0} %"),
         bar => share,

@@ -10,6 +10,7 @@ use super::experiments::{milliseconds, name_of};
 use super::form::{Form, encode};
 use super::reply::Reply;
 use super::service::{Console, not_found};
+use crate::inject::SkipReason;
 use crate::live::{Filter, Page, Receipt};
 use crate::snapshot::Snapshot;
 
@@ -96,6 +97,10 @@ impl Console {
                 let values = context! { receipt => Serde(&receipt), shown => view(&snapshot, 0, &receipt) };
                 self.show(StatusCode::OK, "receipt.html", "requests", values)
             }
+            Counts::Failed(reason) => {
+                let values = context! { state => "failed", failure => reason };
+                self.show(StatusCode::OK, "requests.html", "requests", values)
+            }
             _ => not_found(),
         }
     }
@@ -123,6 +128,7 @@ fn view(snapshot: &Snapshot, number: i64, receipt: &Receipt) -> Value {
         brand => name_of(snapshot, &receipt.brand),
         arm => receipt.arm.clone(),
         decision => receipt.decision.replace('_', " "),
+        why => SkipReason::of(&receipt.decision).map(SkipReason::explain),
         injected => receipt.decision == "injected",
         // Without a brand that fits, any of ours counts as named.
         named => receipt.mentioned.as_ref().map(|mentioned| if mentioned.brand { "yes" } else { "no" }),

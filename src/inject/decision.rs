@@ -62,6 +62,40 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
+    /// The reason of a name in headers, logs and receipts.
+    pub fn of(name: &str) -> Option<SkipReason> {
+        const ALL: [SkipReason; 27] = [
+            SkipReason::NotChat,
+            SkipReason::NotJson,
+            SkipReason::TooDeep,
+            SkipReason::TooLarge,
+            SkipReason::Encoded,
+            SkipReason::Signed,
+            SkipReason::StatefulUpstream,
+            SkipReason::Echo,
+            SkipReason::TokenPrompt,
+            SkipReason::Ambiguous,
+            SkipReason::NoUserTurn,
+            SkipReason::NoText,
+            SkipReason::OpenToolCalls,
+            SkipReason::UnknownBrand,
+            SkipReason::NoItems,
+            SkipReason::BelowThreshold,
+            SkipReason::AlreadyTold,
+            SkipReason::Vetoed,
+            SkipReason::SensitiveTopic,
+            SkipReason::OverBudget,
+            SkipReason::RetrievalFailed,
+            SkipReason::Overloaded,
+            SkipReason::Deadline,
+            SkipReason::BreakerOpen,
+            SkipReason::OptOut,
+            SkipReason::Passthrough,
+            SkipReason::Holdout,
+        ];
+        ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
     /// The name in headers, logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -55,7 +55,8 @@ pub struct PartArm {
     pub mentions: u64,
     /// Share of answers that name it; `None` under five conversations.
     pub rate: Option<Bounded>,
-    /// Its rate less that of the conversations that were held out, with bounds that hold however often one looks.
+    /// Its rate less that of the conversations that were held out, over all days from the first that is kept, with bounds
+    /// that hold however often one looks.
     pub lift_always: Option<Bounded>,
 }
 
@@ -63,8 +64,8 @@ impl Store {
     /// The answers about a brand since a day by topic or language, those with most answers first.
     pub(super) fn parts(&self, brand: &str, kind: Kind, since: i64) -> Result<Vec<Part>, StoreError> {
         let query = "SELECT value, arm, SUM(clusters), SUM(answers), SUM(mentions), SUM(answers_squared), \
-                     SUM(mentions_squared), SUM(products) FROM part_sums \
-                     WHERE brand = ?1 AND kind = ?2 AND day >= ?3 GROUP BY value, arm";
+                     SUM(mentions_squared), SUM(products), day >= ?3 FROM part_sums \
+                     WHERE brand = ?1 AND kind = ?2 GROUP BY value, arm, day >= ?3";
         let values =
             [Value::Text(brand.to_owned()), Value::Text(kind.as_str().to_owned()), Value::Integer(since)];
         let rows = self.all(query, &values, |row| {
@@ -77,31 +78,45 @@ impl Store {
                 mentions_squared: number(6)?,
                 products: number(7)?,
             };
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, sums))
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, sums, row.get::<_, bool>(8)?))
         })?;
-        let mut parts: BTreeMap<String, Vec<(String, ClusterSums)>> = BTreeMap::new();
-        for (value, arm, sums) in rows {
-            parts.entry(value).or_default().push((arm, sums));
+        let mut parts: BTreeMap<String, BTreeMap<String, Sums>> = BTreeMap::new();
+        for (value, arm, sums, counts) in rows {
+            let of_arm = parts.entry(value).or_default().entry(arm).or_default();
+            of_arm.kept = of_arm.kept.with(&sums);
+            if counts {
+                of_arm.since = sums;
+            }
         }
-        let mut parts: Vec<Part> = parts.into_iter().map(|(name, arms)| part(name, &arms)).collect();
+        let parts = parts.into_iter().map(|(name, arms)| part(name, &arms));
+        let mut parts: Vec<Part> = parts.filter(|part| part.answers > 0).collect();
         parts.sort_by(|one, other| other.answers.cmp(&one.answers).then_with(|| one.name.cmp(&other.name)));
         parts.truncate(MOST_PARTS);
         Ok(parts)
     }
 }
 
-fn part(name: String, sums: &[(String, ClusterSums)]) -> Part {
-    let baseline = sums.iter().find(|(arm, _)| arm == HOLDOUT).map(|(_, sums)| *sums).unwrap_or_default();
-    let mut arms: Vec<PartArm> = sums
-        .iter()
-        .map(|(arm, sums)| {
-            let lift = (arm != HOLDOUT).then(|| arm_lift(sums, &baseline, Confidence::NINETY_FIVE).ok());
+/// What an arm did in a part.
+#[derive(Default)]
+struct Sums {
+    /// On the days that are asked for.
+    since: ClusterSums,
+    /// On all days that are kept.
+    kept: ClusterSums,
+}
+
+fn part(name: String, sums: &BTreeMap<String, Sums>) -> Part {
+    let baseline = sums.get(HOLDOUT).map(|sums| sums.kept).unwrap_or_default();
+    let told = sums.iter().filter(|(_, Sums { since, .. })| since.answers > 0.0);
+    let mut arms: Vec<PartArm> = told
+        .map(|(arm, Sums { since, kept })| {
+            let lift = (arm != HOLDOUT).then(|| arm_lift(kept, &baseline, Confidence::NINETY_FIVE).ok());
             PartArm {
                 arm: arm.clone(),
-                conversations: sums.clusters as u64,
-                answers: sums.answers as u64,
-                mentions: sums.mentions as u64,
-                rate: rate(sums).ok(),
+                conversations: since.clusters as u64,
+                answers: since.answers as u64,
+                mentions: since.mentions as u64,
+                rate: rate(since).ok(),
                 lift_always: lift.flatten().map(|lift| bounded(lift.once.point, lift.always)),
             }
         })

@@ -37,9 +37,9 @@ pub struct Arm {
     pub mentions: u64,
     /// Share of answers that name it; `None` under five conversations.
     pub rate: Option<Bounded>,
-    /// Its rate less that of the conversations that were held out, for one look.
+    /// Its rate less that of the conversations that were held out, in these days, for one look.
     pub lift: Option<Bounded>,
-    /// The same with bounds that hold however often one looks.
+    /// The same over all days from the first that is kept, with bounds that hold however often one looks.
     pub lift_always: Option<Bounded>,
 }
 
@@ -54,7 +54,7 @@ pub struct DayRate {
     pub rate: Option<Bounded>,
     /// Eligible answers of conversations that began on this day.
     pub answers: u64,
-    /// The lift of all days up to this one, with bounds that hold however often one looks.
+    /// The lift of all days from the first that is kept up to this one, with bounds that hold however often one looks.
     pub lift_so_far: Option<Bounded>,
 }
 
@@ -78,6 +78,9 @@ pub struct LiveReport {
     pub since: String,
     /// Last day that is counted.
     pub until: String,
+    /// First day that is kept: bounds that hold however often one looks begin there, whatever is counted otherwise, since
+    /// a beginning that moves with each look would be a new chance to err.
+    pub kept_since: Option<String>,
     /// The arms; the conversations that were held out come first.
     pub arms: Vec<Arm>,
     /// Each day that saw a conversation.
@@ -136,8 +139,9 @@ pub fn live_report(
     let today = now.div_euclid(DAY);
     // A clock that was ahead has written days that are to come: they count.
     let since = today - i64::from(since_days.max(1)) + 1;
-    let sums = store.sums(brand, since)?;
-    let arms = arms(&sums);
+    let kept = store.sums(brand, i64::MIN)?;
+    let sums = &kept[kept.partition_point(|day| day.day < since)..];
+    let arms = arms(sums, &kept);
     let names = store.names(brand, since)?;
     let decisions = store.decisions(since)?;
     let totals = store.totals(since)?;
@@ -148,58 +152,69 @@ pub fn live_report(
         brand: brand.to_owned(),
         since: date(since),
         until: date(sums.last().map_or(today, |last| last.day.max(today))),
-        days: days(&sums),
-        halves: halves(&sums),
+        kept_since: kept.first().map(|first| date(first.day)),
+        days: days(&kept, since),
+        halves: halves(&kept),
         names: names.into_iter().map(|(arm, name, answers)| Named { arm, name, answers }).collect(),
         decisions: decisions.into_iter().map(|(decision, requests)| Decided { decision, requests }).collect(),
         topics: store.parts(brand, Kind::Topic, since)?,
         languages: store.parts(brand, Kind::Language, since)?,
         cost: prices.map(|prices| prices.cost(&totals, tokens, injected)),
         totals,
-        verdict: verdict(&arms),
+        verdict: verdict(&arms, kept.first().map(|first| date(first.day))),
         arms,
     })
 }
 
-fn arms(sums: &[DaySums]) -> Vec<Arm> {
-    let mut of_arm: BTreeMap<&str, (ClusterSums, u64)> = BTreeMap::new();
-    for day in sums {
-        let (all, missing) = of_arm.entry(&day.arm).or_default();
-        *all = all.with(&day.sums);
-        *missing += day.missing;
-    }
-    let baseline = of_arm.get(HOLDOUT).map(|(sums, _)| *sums).unwrap_or_default();
-    let mut arms: Vec<Arm> = of_arm
+/// The arms of some days, and their lifts over all of them and over all that are kept.
+fn arms(sums: &[DaySums], kept: &[DaySums]) -> Vec<Arm> {
+    let (of_days, of_all) = (by_arm(sums), by_arm(kept));
+    let lift = |name: &str, of_arm: &BTreeMap<&str, (ClusterSums, u64)>| {
+        let baseline = of_arm.get(HOLDOUT).map(|(sums, _)| *sums).unwrap_or_default();
+        let (treated, _) = of_arm.get(name).filter(|_| name != HOLDOUT)?;
+        arm_lift(treated, &baseline, Confidence::NINETY_FIVE).ok()
+    };
+    let mut arms: Vec<Arm> = of_days
         .iter()
-        .map(|(name, (sums, missing))| {
-            let lift =
-                (*name != HOLDOUT).then(|| arm_lift(sums, &baseline, Confidence::NINETY_FIVE).ok()).flatten();
-            Arm {
-                name: (*name).to_owned(),
-                conversations: sums.clusters as u64,
-                answers: sums.answers as u64,
-                missing: *missing,
-                mentions: sums.mentions as u64,
-                rate: rate(sums).ok(),
-                lift: lift.map(|lift| bounded(lift.once.point, lift.once.interval)),
-                lift_always: lift.map(|lift| bounded(lift.once.point, lift.always)),
-            }
+        .map(|(name, (sums, missing))| Arm {
+            name: (*name).to_owned(),
+            conversations: sums.clusters as u64,
+            answers: sums.answers as u64,
+            missing: *missing,
+            mentions: sums.mentions as u64,
+            rate: rate(sums).ok(),
+            lift: lift(name, &of_days).map(|lift| bounded(lift.once.point, lift.once.interval)),
+            lift_always: lift(name, &of_all).map(|lift| bounded(lift.once.point, lift.always)),
         })
         .collect();
     arms.sort_by_key(|arm| arm.name != HOLDOUT);
     arms
 }
 
-fn days(sums: &[DaySums]) -> Vec<DayRate> {
+fn by_arm(sums: &[DaySums]) -> BTreeMap<&str, (ClusterSums, u64)> {
+    let mut of_arm: BTreeMap<&str, (ClusterSums, u64)> = BTreeMap::new();
+    for day in sums {
+        let (all, missing) = of_arm.entry(&day.arm).or_default();
+        *all = all.with(&day.sums);
+        *missing += day.missing;
+    }
+    of_arm
+}
+
+/// The days from `since` on; what has happened so far begins with the first that is kept.
+fn days(kept: &[DaySums], since: i64) -> Vec<DayRate> {
     let mut so_far: BTreeMap<&str, ClusterSums> = BTreeMap::new();
     let mut days = Vec::new();
-    for day in sums.chunk_by(|one, other| one.day == other.day) {
+    for day in kept.chunk_by(|one, other| one.day == other.day) {
         let mut today: BTreeMap<&str, ClusterSums> = BTreeMap::new();
         for part in day {
             for of_arm in [&mut so_far, &mut today] {
                 let sum = of_arm.entry(&part.arm).or_default();
                 *sum = sum.with(&part.sums);
             }
+        }
+        if day[0].day < since {
+            continue;
         }
         let baseline = so_far.get(HOLDOUT).copied().unwrap_or_default();
         for (arm, sums) in &today {
@@ -238,7 +253,7 @@ pub(super) fn bounded(point: f64, interval: Interval) -> Bounded {
 }
 
 /// What a person wants to know, in one or two sentences.
-fn verdict(arms: &[Arm]) -> String {
+fn verdict(arms: &[Arm], kept_since: Option<String>) -> String {
     let find = |name: &str| arms.iter().find(|arm| arm.name == name);
     let Some(injected) = find(INJECTED) else {
         return "No conversation has got something yet.".to_owned();
@@ -254,12 +269,13 @@ fn verdict(arms: &[Arm]) -> String {
     };
     let [point, lower, upper] = [lift.point, lift.lower, lift.upper].map(|share| share * 100.0);
     let bounds = format!("{point:+.0} points (between {lower:+.0} and {upper:+.0}, however often one looks)");
+    let since = kept_since.map(|day| format!("since {day} ")).unwrap_or_default();
     if lift.lower > 0.0 {
-        format!("It works: answers name the brand more often than without, by {bounds}.")
+        format!("It works: {since}answers name the brand more often than without, by {bounds}.")
     } else if lift.upper < 0.0 {
-        format!("It harms: answers name the brand less often than without, by {bounds}.")
+        format!("It harms: {since}answers name the brand less often than without, by {bounds}.")
     } else {
-        format!("Not sure yet: the lift is {bounds}, and zero is among these.")
+        format!("Not sure yet: the lift {since}is {bounds}, and zero is among these.")
     }
 }
 

@@ -15,7 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{Disclosing, Ending, LiveLoss, PrefixBreak, ReloadResult, Route, TunnelEnd};
 
-/// Upper bounds in seconds, from 100 microseconds to 10 seconds.
+/// Upper bounds in seconds, from 100 microseconds to one second.
 const FAST: [f64; 10] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
 /// Upper bounds in seconds for waiting on a model.
 const SLOW: [f64; 11] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];

@@ -5,8 +5,8 @@ use super::estimate::{Confidence, Estimand, Estimate, Interval, StatisticsError,
 use super::quantile::student_quantile;
 use super::rate::wilson;
 
-/// The number of clusters at which the confidence sequence is tightest.
-const TIGHTEST_AT: f64 = 500.0;
+/// The clusters from which the difference's variance is known when the confidence sequence is tightest.
+const TIGHTEST_AT: f64 = 300.0;
 
 /// Sums over the clusters of an arm: each has some answers, of which some mention the brand.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -57,31 +57,48 @@ impl ClusterSums {
     }
 
     /// The variance of the share as a ratio of sums, by linearisation: n/(n-1) · Σ(mᵢ - r·aᵢ)² / (Σaᵢ)² (Cochran
-    /// 1977, Sampling Techniques, section 6.3). Never below that of independent answers with two more of them, one
-    /// mentioning: an arm that never, or always, mentions is not known exactly.
+    /// 1977, Sampling Techniques, section 6.3).
     fn variance(&self) -> f64 {
         let rate = self.point();
         let squares = self.mentions_squared - 2.0 * rate * self.products + rate * rate * self.answers_squared;
-        let linear = self.clusters / (self.clusters - 1.0) * squares.max(0.0) / (self.answers * self.answers);
-        let moderate = (self.mentions + 1.0) / (self.answers + 2.0);
-        linear.max(moderate * (1.0 - moderate) / (self.answers + 2.0))
+        self.clusters / (self.clusters - 1.0) * squares.max(0.0) / (self.answers * self.answers)
+    }
+
+    /// With two more clusters of average length, of which one always mentions and one never does: an arm that never, or
+    /// always, mentions is not known exactly, and a few clusters that are alike say little of how much others differ
+    /// (Agresti and Caffo 2000, The American Statistician 54, with clusters for trials).
+    fn moderate(&self) -> ClusterSums {
+        let length = self.answers / self.clusters;
+        let square = length * length;
+        ClusterSums {
+            clusters: self.clusters + 2.0,
+            answers: self.answers + 2.0 * length,
+            mentions: self.mentions + length,
+            answers_squared: self.answers_squared + 2.0 * square,
+            mentions_squared: self.mentions_squared + square,
+            products: self.products + square,
+        }
     }
 
     fn count(&self) -> usize {
         self.clusters as usize
     }
 
-    /// The share with its interval: Wilson's, with the answers that as many independent ones would be worth
-    /// (r(1 - r)/variance), and Student's quantile.
+    /// The share with its interval: Wilson's with Student's quantile, and with the answers that as many independent ones
+    /// would be worth: r(1 - r)/variance, at least one and at most all. Where all mention, or none, or the clusters do
+    /// not vary, these are the clusters.
     ///
     /// # Errors
     /// Too few clusters.
     pub fn rate(&self, confidence: Confidence) -> Result<Estimate, StatisticsError> {
         let warning = enough(self.count())?;
         let point = self.point();
-        let variance = self.variance();
-        let moderate = (self.mentions + 1.0) / (self.answers + 2.0);
-        let effective = (moderate * (1.0 - moderate) / variance).min(self.answers + 2.0);
+        let (variance, spread) = (self.variance(), point * (1.0 - point));
+        let effective = if variance > 0.0 && spread > 0.0 {
+            (spread / variance).min(self.answers).max(1.0)
+        } else {
+            self.clusters
+        };
         let critical = student_quantile(confidence.upper_probability(), self.clusters - 1.0)?;
         let interval = wilson(point, effective, critical).clamp(0.0, 1.0).around(point);
         Ok(Estimate {
@@ -107,11 +124,12 @@ pub struct ArmLift {
 
 /// The share of `treated` less that of `baseline`, whose clusters are different ones.
 ///
-/// `once` is Welch's interval. `always` is an asymptotic confidence sequence: with N clusters and the variance V of
-/// the difference it is ±√V·√(2(Nρ² + 1)/(Nρ²)·ln(√(Nρ² + 1)/α)), for ρ² = (-2 ln α + ln(1 - 2 ln α))/500, so that it is
-/// tightest near 500 clusters (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, Annals of Statistics 52,
-/// "Time-uniform central limit theory and asymptotic confidence sequences"; the method of mixtures of Robbins 1970).
-/// Both lie within -1 and 1.
+/// `once` is Welch's interval, with variances of [`ClusterSums::moderate`] sums. `always` is an asymptotic confidence
+/// sequence: with the variance V of the difference, known from N clusters (its degrees of freedom and one), it is
+/// ±√V·√(2(Nρ² + 1)/(Nρ²)·ln(√(Nρ² + 1)/α)), for ρ² = (-2 ln α + ln(1 - 2 ln α))/300, so that it is tightest near 300
+/// (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, Annals of Statistics 52, "Time-uniform central limit theory and
+/// asymptotic confidence sequences"; the method of mixtures of Robbins 1970). Looks may be any; the first cluster must be
+/// the same at each of them, or every beginning is a new chance to err. Both lie within -1 and 1.
 ///
 /// # Errors
 /// Too few clusters in an arm.
@@ -123,14 +141,14 @@ pub fn arm_lift(
     let fewest = treated.count().min(baseline.count());
     let warning = enough(fewest)?;
     let point = treated.point() - baseline.point();
-    let (one, other) = (treated.variance(), baseline.variance());
+    let (one, other) = (treated.moderate().variance(), baseline.moderate().variance());
     let variance = one + other;
+    // By Welch and Satterthwaite.
     let freedom = variance * variance
         / (one * one / (treated.clusters - 1.0) + other * other / (baseline.clusters - 1.0));
     let critical = student_quantile(confidence.upper_probability(), freedom)?;
     let bounds =
         |half: f64| Interval { lower: point - half, upper: point + half }.clamp(-1.0, 1.0).around(point);
-    let clusters = treated.clusters + baseline.clusters;
     Ok(ArmLift {
         once: Estimate {
             point,
@@ -138,14 +156,15 @@ pub fn arm_lift(
             interval: bounds(critical * variance.sqrt()),
             confidence,
             estimand: Estimand::QuestionsLikeThese,
-            clusters: clusters as usize,
+            clusters: treated.count() + baseline.count(),
             warning,
         },
-        always: bounds(variance.sqrt() * boundary(clusters, confidence.alpha())),
+        always: bounds(variance.sqrt() * boundary(freedom + 1.0, confidence.alpha())),
     })
 }
 
-/// The boundary of the confidence sequence in standard errors.
+/// The boundary of the confidence sequence in standard errors, for a variance that is known from so many clusters. Of two
+/// arms it is known from fewer than both have: a small hold-out, whose variance is most of the difference's, counts alone.
 fn boundary(clusters: f64, alpha: f64) -> f64 {
     let log = alpha.ln();
     let rho = (-2.0 * log + (1.0 - 2.0 * log).ln()) / TIGHTEST_AT;

@@ -134,7 +134,7 @@ const CHECKS = {
     const page = await open();
     for (const path of ["/console/", "/console/requests", "/console/experiments"]) {
       await page.goto(path);
-      await page.getByText("Nothing was counted yet").waitFor();
+      await page.getByText("Nothing has been counted yet").waitFor();
       await page.screenshot({ path: join(PICTURES, `empty${path.replaceAll("/", "-")}.png`), fullPage: true });
     }
     await close(page);
@@ -227,13 +227,13 @@ const CHECKS = {
     assert.deepEqual([...decisions], ["holdout"]);
     await page.getByLabel("Brand named").selectOption("yes");
     await page.getByRole("button", { name: "Show" }).click();
-    await page.getByText("No receipt has all of this.").waitFor();
+    await page.getByText("No receipt matches all of this.").waitFor();
     await close(page);
   },
   "the experiment says what it found": async () => {
     const page = await open();
     await page.goto("/console/experiments");
-    await page.getByText("It works: answers name the brand more often").waitFor();
+    await page.getByText(/It works: since .* answers name the brand more often/).waitFor();
     await page.getByRole("img", { name: /Lift so far/ }).waitFor();
     await page.getByText("The numbers").first().click();
     await page.getByRole("region", { name: "Numbers of Lift so far" }).waitFor();
@@ -304,12 +304,12 @@ const CHECKS = {
     appendFileSync(file, "languages = [\"en\" \"de\"]\n");
     await page.goto("/console/knowledge");
     await page.getByRole("button", { name: "Read the files again" }).click();
-    await page.getByText("the last good state serves on").waitFor();
+    await page.getByText("The last good version is still in use").waitFor();
     await page.getByText(/brand\.toml:4:/).waitFor();
     await page.screenshot({ path: join(PICTURES, "mistake.png"), fullPage: true });
     writeFileSync(file, sound);
     await page.getByRole("button", { name: "Read the files again" }).click();
-    await page.getByText("The knowledge that was read last serves").waitFor();
+    await page.getByText("The latest version of your files is in use").waitFor();
     await close(page);
   },
   "a report opens in its place": async () => {

@@ -321,14 +321,16 @@ fn files_that_cannot_serve_are_shown_with_their_place() {
         let reload = form(&proxy, "/console/knowledge/reload", &[]);
         assert_eq!(exchange(proxy.admin, &reload).await.status, 303);
         let page = exchange(proxy.admin, &get("/console/knowledge")).await.text();
-        for said in ["the last good state serves on", "brand.toml:2:", "aliases = ["] {
+        for said in ["The last good version is still in use", "brand.toml:2:", "aliases = ["] {
             assert!(page.contains(said), "`{said}` is not in\n{page}");
         }
-        assert!(exchange(proxy.admin, &get("/console/")).await.text().contains("cannot serve"));
+        assert!(
+            exchange(proxy.admin, &get("/console/")).await.text().contains("The changed files have errors")
+        );
         proxy.site.write("knowledge/acme/brand.toml", "name = \"Acme Anvils\"\n");
         exchange(proxy.admin, &reload).await;
         let page = exchange(proxy.admin, &get("/console/knowledge")).await.text();
-        assert!(page.contains("The knowledge that was read last serves"), "{page}");
+        assert!(page.contains("The latest version of your files is in use"), "{page}");
     });
 }
 
@@ -353,7 +355,7 @@ fn items_are_found_by_words_validity_and_tag() {
             ("?state=expired", "Sommerangebot"),
             ("?tag=old", "https://acme.example/a?b=1&amp;c=2"),
             ("?language=de", "1 of 75 items"),
-            ("?q=zebra", "No item has all of this"),
+            ("?q=zebra", "No item matches all of this"),
             ("?q=number&page=1", "q=number&amp;page=2"),
         ] {
             let page = exchange(proxy.admin, &get(&format!("/console/knowledge/acme{query}"))).await.text();
@@ -401,7 +403,9 @@ fn the_overview_counts_what_was_decided() {
             exchange(proxy.address, &post("/v1/chat/completions", body)).await;
         }
         let page = exchange(proxy.admin, &get("/console/")).await.text();
-        for said in ["50 % got something", "below threshold", "Acme Anvils"] {
+        for said in
+            ["50 % got something", "below threshold", "no item fits the question well enough", "Acme Anvils"]
+        {
             assert!(page.contains(said), "`{said}` is not in\n{page}");
         }
     });
@@ -417,7 +421,7 @@ fn live_counts_are_shown_as_they_come() {
         let proxy = Proxy::of(Site::new(), &upstream.url(), &[ON[0], ("live.store", "live.sqlite")]).await;
         for path in ["/console/requests", "/console/experiments", "/console/"] {
             let page = exchange(proxy.admin, &get(path)).await.text();
-            assert!(page.contains("Nothing was counted yet"), "{path}: {page}");
+            assert!(page.contains("Nothing has been counted yet"), "{path}: {page}");
         }
         for number in 0..6 {
             let body = format!(
@@ -511,7 +515,7 @@ fn a_store_that_cannot_be_read_is_said_and_nothing_else_suffers() {
             &"this is no database at all, but long enough to look like one ".repeat(100),
         );
         let proxy = Proxy::of(site, &upstream.url(), &[ON[0], ("live.store", "live.sqlite")]).await;
-        for path in ["/console/", "/console/requests", "/console/experiments"] {
+        for path in ["/console/", "/console/requests", "/console/requests/an-id", "/console/experiments"] {
             let answer = exchange(proxy.admin, &get(path)).await;
             assert!(answer.status == 200 && answer.text().contains("is no database"), "{}", answer.text());
         }

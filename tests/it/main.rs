@@ -32,6 +32,7 @@ mod leaks;
 mod legality;
 mod lints;
 mod live;
+mod live_bounds;
 mod live_parts;
 mod measure;
 mod mention_limits;

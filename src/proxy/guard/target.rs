@@ -17,7 +17,8 @@ pub(super) fn fault(parts: &Parts) -> Option<&'static str> {
         return Some("HTTP/1.1 wants exactly one Host");
     }
     let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
-    let is_chunked = |value: &http::HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    let is_chunked =
+        |value: &http::HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
     if codings.next().is_some_and(|value| !is_chunked(value)) || codings.next().is_some() {
         // It ends here, and what is coded otherwise would arrive upstream as if it were not.
         return Some("the body has a transfer coding other than chunked");
