@@ -56,8 +56,28 @@ pub enum StartError {
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
     /// An address cannot be listened on.
-    #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] io::Error),
+    #[error("cannot listen on {address}: {}", remedy(source))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// What helps against an address that cannot be listened on.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process does already; stop it, or name another address with --listen (server.listen) or --admin \
+             (admin.listen)"
+        }
+        io::ErrorKind::AddrNotAvailable => "it is no address of this machine",
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 are for root, or for who has CAP_NET_BIND_SERVICE"
+        }
+        _ => "see server.listen and admin.listen",
+    }
 }
 
 /// Retrieval and injection, without a network: what `explain` needs and `serve` builds upon.
@@ -181,7 +201,7 @@ fn console(settings: &Settings, core: &Core) -> Result<Console, StartError> {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
 impl Bound {

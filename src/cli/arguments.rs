@@ -343,7 +343,7 @@ pub enum KeyCommand {
 )]
 pub struct NewKeyArguments {
     /// What the client is called in logs.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub name: String,
     /// A brand that the client may see, by id; may be repeated. Without, it sees what a request without a key would.
     #[arg(long = "brand", value_name = "BRAND")]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::io::Read;
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
@@ -28,7 +29,11 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
     let body = match request_body(explain) {
         Ok(body) => body,
         Err(error) => {
-            err(&format!("foreword: the request cannot be read: {error}\n"));
+            let file = explain.request.as_deref().unwrap_or_else(|| Path::new("-")).display();
+            err(&format!(
+                "foreword: the request {file} cannot be read: {error}\n  --request takes the JSON body of a chat request; a \
+                 question stands without it: foreword explain \"Your question\"\n"
+            ));
             return Exit::BadInput;
         }
     };
@@ -43,6 +48,12 @@ pub(super) fn run(common: &Common, explain: &Explain) -> Exit {
             return Exit::BadInput;
         }
     };
+    let snapshot = core.planner.snapshot();
+    let brands: Vec<&str> = snapshot.brands.iter().map(|brand| brand.id.as_str()).collect();
+    if let Some(brand) = explain.brand.as_deref().filter(|brand| !brands.contains(brand)) {
+        err(&format!("foreword: there is no brand `{brand}`: the brands are {}\n", brands.join(", ")));
+        return Exit::BadInput;
+    }
     let brand = explain.brand.clone().map_or(BrandChoice::Default, BrandChoice::Named);
     let filter = Filter::new(explain.tags.clone(), explain.audience.clone(), explain.language.as_deref());
     let choice = Choice { brand, filter };

@@ -42,10 +42,16 @@ pub(super) fn tally(problems: &[Problem]) -> String {
 
 /// An error with its sources, a line each.
 pub(super) fn failure(error: &dyn std::error::Error) {
-    let mut text = format!("foreword: {error}\n");
+    let mut said = error.to_string();
+    let mut text = format!("foreword: {said}\n");
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!("  because: {cause}\n"));
+        let line = cause.to_string();
+        // Some say what their cause says.
+        if !line.ends_with(&said) && !said.ends_with(&line) {
+            text.push_str(&format!("  because: {line}\n"));
+        }
+        said = line;
         source = cause.source();
     }
     err(&text);
@@ -68,7 +74,7 @@ pub(super) fn not_started(error: &StartError) -> Exit {
             failure(error);
             Exit::BadInput
         }
-        StartError::Listen(..) | StartError::Signals(_) | StartError::Receipts(_) => {
+        StartError::Listen { .. } | StartError::Signals(_) | StartError::Receipts(_) => {
             failure(error);
             Exit::Runtime
         }

@@ -13,9 +13,10 @@ use super::arguments::{Common, Serve};
 use super::log::LogWriter;
 use super::print::{err, failure, not_started, out, problems};
 use super::reload::{LevelHandle, Watched, level_handle};
-use crate::app::{Addresses, Bound, StartError, bind, core};
+use crate::app::{Addresses, Bound, Core, StartError, bind, core};
 use crate::config::{LogFormat, Settings, load};
 use crate::document::Severity;
+use crate::keys::KeyRing;
 use crate::server::Drained;
 
 pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
@@ -61,6 +62,9 @@ async fn start_and_run(settings: Settings, watched: Watched) -> Result<Exit, Sta
     for problem in core.problems.iter().filter(|problem| problem.severity >= Severity::Warning) {
         err(&format!("{problem}\n"));
     }
+    if let Some(keys) = &settings.proxy.keys {
+        err(&unknown_brands(keys, &core));
+    }
     let bound = bind(settings, core).await?;
     // Before it says that it runs: whoever reads that may stop it at once.
     let mut signals = StopSignals::new().map_err(StartError::Signals)?;
@@ -91,6 +95,22 @@ async fn start_and_run(settings: Settings, watched: Watched) -> Result<Exit, Sta
         cut => out(&format!("foreword: stopped, {cut} running requests were cut\n")),
     }
     Ok(Exit::Success)
+}
+
+/// A line for each brand that a key names and the knowledge does not hold: its client is told nothing of it.
+fn unknown_brands(keys: &KeyRing, core: &Core) -> String {
+    let snapshot = core.planner.snapshot();
+    let is_known = |id: &&String| snapshot.brands.iter().any(|brand| brand.id == **id);
+    let mut lines = String::new();
+    for client in keys.clients() {
+        for brand in client.brands.iter().filter(|brand| !is_known(brand)) {
+            let name = &client.name;
+            lines.push_str(&format!(
+                "warning: the key of `{name}` names the brand `{brand}`, which is not in the knowledge folder\n"
+            ));
+        }
+    }
+    lines
 }
 
 fn runtime(workers: usize) -> io::Result<tokio::runtime::Runtime> {

@@ -247,7 +247,7 @@ fn voice(snapshot: &Snapshot, report: &LiveReport) -> Vec<Value> {
         let found = report.names.iter().find(|named| named.arm == arm.name && named.name == name);
         let answers = found.map_or(0, |named| named.answers);
         let share = if arm.answers == 0 { 0.0 } else { 100.0 * answers as f64 / arm.answers as f64 };
-        context! { arm => arm.name.clone(), plain => arm.name == HOLDOUT, answers, share => format!("{share:.0} %"), bar => share.min(100.0) }
+        context! { arm => arm.name.clone(), plain => arm.name == HOLDOUT, answers, share => percent(share / 100.0), bar => share.min(100.0) }
     };
     sorted
         .into_iter()
@@ -272,7 +272,7 @@ pub(super) fn decision_row(decision: &str, requests: u64, all: u64) -> Value {
         name => decision.replace('_', " "),
         why => SkipReason::of(decision).map(SkipReason::explain),
         count => requests,
-        share => format!("{share:.0} %"),
+        share => percent(share / 100.0),
         bar => share,
         injected => decision == "injected",
     }

@@ -113,10 +113,12 @@ fn round_up(most: f64) -> f64 {
 }
 
 fn tick(value: f64, scale: Scale) -> String {
+    // Half of five is two and a half; all others are whole.
+    let digits = usize::from((100.0 * value).fract().abs() > 0.01);
     match scale {
-        Scale::Percent => percent(value),
+        Scale::Percent => format!("{:.digits$} %", 100.0 * value),
         Scale::Points if value == 0.0 => "0".to_owned(),
-        Scale::Points => format!("{:+.0}", 100.0 * value),
+        Scale::Points => format!("{:+.digits$}", 100.0 * value),
     }
 }
 
@@ -131,9 +133,9 @@ pub(super) fn range(figure: &Bounded, scale: Scale) -> String {
     }
 }
 
-/// A share as a percentage.
+/// A share as a percentage; what is little and not nothing is said to be.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
+    if share > 0.0 && share < 0.005 { "<1 %".to_owned() } else { format!("{:.0} %", 100.0 * share) }
 }
 
 #[cfg(test)]
@@ -177,6 +179,11 @@ mod tests {
         let lowest = plotted.get_attr("ticks").unwrap().get_item_by_index(3).unwrap();
         assert_eq!(lowest.get_attr("text").unwrap().to_string(), "-50");
         assert!(plot(&[series(&[])], Scale::Percent).is_none());
+        let shown = [percent(0.0), percent(0.004), percent(0.006), percent(1.0)];
+        assert_eq!(shown, ["0 %", "<1 %", "1 %", "100 %"]);
+        let ticks =
+            [0.05, 0.025, 0.1].map(|value| (tick(value, Scale::Percent), tick(-value, Scale::Points)));
+        assert_eq!(ticks.map(|(share, points)| share + " " + &points), ["5 % -5", "2.5 % -2.5", "10 % -10"]);
         assert_eq!(
             range(&Bounded { point: 0.5, lower: 0.25, upper: 0.75 }, Scale::Points),
             "+50 points (+25 to +75)"

@@ -34,6 +34,7 @@ static TEMPLATES: LazyLock<Result<Environment<'static>, minijinja::Error>> = Laz
     templates.add_filter("query", |text: &str| encode(text));
     templates.add_filter("score", |score: f64| format!("{score:.3}"));
     templates.add_filter("thousands", |number: u64| thousands(number));
+    templates.add_filter("short", |number: u64| short(number));
     templates.add_filter("plural", |number: u64, one: &str, many: &str| {
         format!("{} {}", thousands(number), if number == 1 { one } else { many })
     });
@@ -43,17 +44,26 @@ static TEMPLATES: LazyLock<Result<Environment<'static>, minijinja::Error>> = Laz
     Ok(templates)
 });
 
-/// `1234567` as `1 234 567`, with narrow spaces that do not break.
+/// `1234567` as `1,234,567`.
 pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push('\u{202f}');
+            text.push(',');
         }
         text.push(digit);
     }
     text
+}
+
+/// A number for a small place: from a hundred thousand on in thousands, then in millions.
+fn short(number: u64) -> String {
+    match number {
+        0..100_000 => thousands(number),
+        100_000..1_000_000 => format!("{} k", number / 1_000),
+        _ => format!("{:.1} M", number as f64 / 1e6),
+    }
 }
 
 /// A page made of a template. `here` names its place in the navigation.
@@ -77,4 +87,23 @@ pub(super) fn show(status: StatusCode, template: &str, here: &str, values: Value
 /// A page that says one thing.
 pub(super) fn message(status: StatusCode, title: &str, lines: &[&'static str]) -> Reply {
     show(status, "message.html", "", context! { title, lines => lines.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_people_read_them() {
+        for (number, long, brief) in [
+            (0, "0", "0"),
+            (999, "999", "999"),
+            (31_990, "31,990", "31,990"),
+            (358_188, "358,188", "358 k"),
+            (999_999, "999,999", "999 k"),
+            (3_581_885, "3,581,885", "3.6 M"),
+        ] {
+            assert_eq!((thousands(number), short(number)), (long.to_owned(), brief.to_owned()));
+        }
+    }
 }

@@ -29,9 +29,10 @@ pub fn read_keys(file: &Path) -> Result<KeyRing, Vec<Problem>> {
     for node in entries(&root) {
         read_key(node, file, &text, &mut ring, &mut problems);
     }
-    if problems.is_empty() && ring.is_empty() {
+    if ring.is_empty() && !problems.iter().any(Problem::is_error) {
         problems.push(
-            Problem::error(file, "there is no key in it").hint("make one with: foreword key new --name NAME"),
+            Problem::error(file, "there is no key in it")
+                .hint("make one in a file of its own: foreword key new --name NAME --file keys.toml"),
         );
     }
     if problems.iter().any(Problem::is_error) { Err(problems) } else { Ok(ring) }

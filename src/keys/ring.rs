@@ -92,6 +92,13 @@ impl KeyRing {
         self.entries.is_empty()
     }
 
+    /// Everybody who may call, by name.
+    pub fn clients(&self) -> Vec<&Client> {
+        let mut clients: Vec<&Client> = self.entries.values().map(|(_, client)| &**client).collect();
+        clients.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+        clients
+    }
+
     /// Number of keys.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -52,5 +52,11 @@ fn load_brand(
         }
     }
     let items = collector.finish();
+    if items.is_empty() && !problems.iter().any(Problem::is_error) {
+        problems.push(
+            Problem::warning(&folder, format!("the brand `{id}` has no item: nothing will be injected for it"))
+                .hint("write what should be told into a Markdown file of this folder: a heading and a text under it"),
+        );
+    }
     brand.map(|brand| Brand { items, ..brand })
 }

@@ -49,6 +49,9 @@ pub enum StoreError {
         "{0} is not there: it is written by `foreword serve` with live.store, once a chat request has ended"
     )]
     Absent(PathBuf),
+    /// A folder stands where the file should.
+    #[error("{0} is a folder: name a file in it with live.store, such as .foreword/live.sqlite")]
+    IsFolder(PathBuf),
     /// The file system, or SQLite, says no.
     #[error("{0} cannot be used")]
     Failed(PathBuf, #[source] rusqlite::Error),
@@ -129,6 +132,9 @@ pub struct Totals {
 impl Store {
     /// Opens the file for writing, and makes it if it is not there.
     pub fn open(path: &Path) -> Result<Store, StoreError> {
+        if path.is_dir() {
+            return Err(StoreError::IsFolder(path.to_owned()));
+        }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| StoreError::Folder(path.to_owned(), error))?;
         }
@@ -146,6 +152,9 @@ impl Store {
     pub fn read(path: &Path) -> Result<Store, StoreError> {
         if !path.exists() {
             return Err(StoreError::Absent(path.to_owned()));
+        }
+        if path.is_dir() {
+            return Err(StoreError::IsFolder(path.to_owned()));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| of(path, error))?;

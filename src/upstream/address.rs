@@ -24,6 +24,9 @@ pub enum AddressError {
     /// It holds a user name or a password.
     #[error("it holds a user name or password: name the key with upstream.api_key_env instead")]
     Credentials,
+    /// Its port is no number up to 65535.
+    #[error("its port is not a number from 1 to 65535")]
+    Port,
     /// It has a query or a fragment.
     #[error("it has a query or a fragment, which a base URL cannot have")]
     Query,
@@ -44,6 +47,12 @@ impl Address {
         }
         if authority.as_str().contains('@') {
             return Err(AddressError::Credentials);
+        }
+        // What stands behind the last colon, where that is not within the brackets of an IPv6 address.
+        let port =
+            authority.as_str().rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
+        if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
+            return Err(AddressError::Port);
         }
         let path = parts.path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
         if path.query().is_some() {

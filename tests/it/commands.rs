@@ -40,6 +40,15 @@ fn help_teaches_and_wrong_arguments_are_exit_code_2() {
         (vec!["serve", "--upstream", "ftp://x"], 2, "upstream.url"),
         (vec!["serve", "--upstream", "http://x/v1", "--listen", "0.0.0.0:0"], 2, "allow_unauthenticated"),
         (vec!["serve", "--upstream", "http://x/v1", "--admin", "0.0.0.0:0"], 2, "admin.token_env"),
+        (vec!["serve", "--upstream", "http://127.0.0.1:99999/v1"], 2, "port is not a number"),
+        (vec!["explain", "--brand", "acne", "hi"], 2, "the brands are acme"),
+        (vec!["explain", "--request", "absent.json"], 2, "absent.json cannot be read"),
+        (vec!["key", "new", "--name", ""], 2, "--name"),
+        (vec!["key", "new", "--name", "x", "--file", "foreword.toml"], 2, "there is no key in it"),
+        (vec!["measure", "plan", "--lift", "2"], 2, "from -1 to 1"),
+        (vec!["measure", "plan", "--baseline", "0.95"], 2, "cannot rise by 0.1"),
+        (vec!["measure", "plan", "--baseline", "0.9"], 0, "100 % with"),
+        (vec!["report", "--store", "knowledge"], 1, "knowledge is a folder"),
         (vec!["check", "--config", "absent.toml"], 2, "foreword init"),
         (vec!["check", "--knowledge", "absent"], 2, "cannot be read"),
     ] {
@@ -59,6 +68,12 @@ fn check_reports_all_problems_at_once_with_their_places() {
         "{stdout}"
     );
     assert!(stderr.starts_with("foreword: only words are compared"), "{stderr}");
+    site.write("knowledge/bare/brand.toml", "name = \"Bare\"\n");
+    site.write("foreword.toml", "[retrieval]\nmodel = \"off\"\n[knowledge]\ndefault_brands = [\"acme\"]\n");
+    let (code, stdout, stderr) = output(site.folder.path(), &["check"]);
+    assert!(code == 0 && stdout.contains("bare: 0 items"), "{stdout}");
+    assert!(stderr.contains("the brand `bare` has no item"), "{stderr}");
+    std::fs::remove_dir_all(site.folder.path().join("knowledge/bare")).unwrap();
     site.write(
         "foreword.toml",
         "[retrieval]\nmodel = \"off\"\ndeadlin = \"5s\"\nqueue = 0\n[serve]\nlisten = \"x\"\n",
@@ -317,7 +332,26 @@ fn a_port_that_is_taken_is_a_clear_runtime_error() {
     let (code, _, stderr) =
         output(site.folder.path(), &["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", &address]);
     assert_eq!(code, 1);
-    assert!(stderr.contains(&format!("cannot listen on {address}")), "{stderr}");
+    assert!(stderr.contains(&format!("cannot listen on {address}: another process does")), "{stderr}");
+    assert!(stderr.contains("--listen (server.listen)"), "{stderr}");
+}
+
+#[test]
+fn a_key_for_a_brand_that_is_not_there_is_told_at_start() {
+    let site = site();
+    let folder = site.folder.path();
+    for brand in ["acme", "acne"] {
+        let (code, _, stderr) = output(folder, &["key", "new", "--name", "shop", "--brand", brand]);
+        assert_eq!(code, 0, "{stderr}");
+    }
+    site.write("foreword.toml", "[server]\nkeys = \"keys.toml\"\n[retrieval]\nmodel = \"off\"\n");
+    // A port that is taken ends it.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (_, _, stderr) =
+        output(folder, &["serve", "--upstream", "http://127.0.0.1:1/v1", "--listen", &address]);
+    assert!(stderr.contains("the key of `shop` names the brand `acne`, which is not in"), "{stderr}");
+    assert!(!stderr.contains("`acme`"), "{stderr}");
 }
 
 /// Everything that a busy process writes, on both streams.

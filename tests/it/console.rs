@@ -227,7 +227,7 @@ fn a_try_says_what_a_question_gets_and_why() {
                     "conversation",
                     "User: Which anvil is the lightest to carry?\nAssistant: x\nUser: Which anvil is the lightest to carry?",
                 )],
-                "told earlier",
+                "added in an earlier turn",
             ),
             (&[("conversation", "{\"input\":\"Which anvil is the lightest to carry?\"}")], "added:"),
         ] {

@@ -161,7 +161,8 @@ fn conversations_are_held_out_and_the_lift_is_told() {
             .unwrap();
         let shown = String::from_utf8(shown.stdout).unwrap();
         assert!(
-            shown.contains("It works: answers name the brand more often than without, by +100 points"),
+            shown.contains("answers name the brand more often than without, by +100 points")
+                && shown.contains("It works: since 20"),
             "{shown}"
         );
     });

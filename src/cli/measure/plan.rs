@@ -18,7 +18,27 @@ const REPEATS: [u32; 4] = [1, 3, 5, 10];
 /// Wordings in a family that are shown.
 const WORDINGS: [u32; 2] = [1, 2];
 
+/// Refuses rates and lifts that no brand can have.
+fn possible(arguments: &PlanArguments) -> Result<(), Exit> {
+    let PlanArguments { baseline, lift, pilot, .. } = arguments;
+    let treated = baseline + lift;
+    let wrong = if !(0.0..=1.0).contains(baseline) {
+        format!("--baseline is a share from 0 to 1, not {baseline}")
+    } else if lift.abs() > 1.0 {
+        format!("--lift is a share from -1 to 1, not {lift}: write ten points as 0.10")
+    } else if pilot.is_none() && !(-1e-9..=1.0 + 1e-9).contains(&treated) {
+        format!(
+            "a rate of {baseline} cannot rise by {lift}: --baseline and --lift together must be from 0 to 1"
+        )
+    } else {
+        return Ok(());
+    };
+    err(&format!("foreword: {wrong}\n"));
+    Err(Exit::BadInput)
+}
+
 pub(super) fn run(arguments: &PlanArguments) -> Result<Exit, Exit> {
+    possible(arguments)?;
     let (variances, source) = match &arguments.pilot {
         None => {
             let treated = (arguments.baseline + arguments.lift).clamp(0.0, 1.0);
