@@ -124,9 +124,9 @@ pub struct ArmLift {
 
 /// The share of `treated` less that of `baseline`, whose clusters are different ones.
 ///
-/// `once` is Welch's interval, with variances of [`ClusterSums::moderate`] sums. `always` is an asymptotic confidence
-/// sequence: with the variance V of the difference, known from N clusters (its degrees of freedom and one), it is
-/// ±√V·√(2(Nρ² + 1)/(Nρ²)·ln(√(Nρ² + 1)/α)), for ρ² = (-2 ln α + ln(1 - 2 ln α))/300, so that it is tightest near 300
+/// `once` is Welch's interval, with variances that take neither arm to be known exactly. `always` is an asymptotic
+/// confidence sequence: with the variance V of the difference, known from N clusters (its degrees of freedom and one), it
+/// is ±√V·√(2(Nρ² + 1)/(Nρ²)·ln(√(Nρ² + 1)/α)), for ρ² = (-2 ln α + ln(1 - 2 ln α))/300, so that it is tightest near 300
 /// (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, Annals of Statistics 52, "Time-uniform central limit theory and
 /// asymptotic confidence sequences"; the method of mixtures of Robbins 1970). Looks may be any; the first cluster must be
 /// the same at each of them, or every beginning is a new chance to err. Both lie within -1 and 1.

@@ -167,7 +167,7 @@ const CHECKS = {
     await page.getByLabel("Most items a turn").fill("1");
     await page.getByRole("button", { name: "Explain" }).click();
     await page.getByText("Recipe inline: at most 1 item").waitFor();
-    await page.getByText("The bytes").click();
+    await page.getByText("The raw request").click();
     assert.ok((await page.locator(".bytes ins").textContent()).includes("FeatherAnvil"));
     await page.getByLabel("Brand").selectOption("script");
     await page.getByRole("button", { name: "Explain" }).click();
