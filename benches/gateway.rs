@@ -4,7 +4,7 @@
 //! `gateway upstream` prints its port and serves. `gateway load URL-AUTHORITY PATH BODY-FILE CONNECTIONS
 //! SECONDS` sends the file over and over and prints one JSON line. `@@@@@@@@` in the file becomes a number
 //! that no other request has. `gateway events ...`, with the same arguments, takes the time from when the upstream
-//! sends an event to when the client has it.
+//! sends something of a stream to when the client has it: of the first bytes, which are the head, and of each event.
 
 use std::io;
 use std::net::SocketAddr;
@@ -77,8 +77,11 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
             stream.write_all(whole.as_bytes()).await?;
             continue;
         }
-        stream.write_all(head.as_bytes()).await?;
         if memmem::find(&request, b"\"stamped\":true").is_some() {
+            let line_end = head.find('\n').map_or(0, |at| at + 1);
+            let (status, fields) = head.split_at(line_end);
+            let head = format!("{status}x-stamp: \"sent\":{:020}\r\n{fields}", now());
+            stream.write_all(head.as_bytes()).await?;
             for _ in 0..EVENTS {
                 tokio::time::sleep(PAUSE).await;
                 let event = format!("data: {{\"sent\":{:020},\"choices\":[]}}\n\n", now());
@@ -87,6 +90,7 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
             stream.write_all(b"0\r\n\r\n").await?;
             continue;
         }
+        stream.write_all(head.as_bytes()).await?;
         for _ in 0..EVENTS {
             stream.write_all(chunk.as_bytes()).await?;
             // One event, one write, one turn of the loop: as a model sends them.
@@ -214,21 +218,42 @@ async fn events(address: SocketAddr, request: Vec<u8>, connections: usize, time:
     let until = Instant::now() + time;
     let clients: Vec<_> =
         (0..connections).map(|_| tokio::spawn(listen(address, request.clone(), until))).collect();
-    let mut delays = Vec::new();
+    let mut delays = Delays::default();
     for client in clients {
-        delays.extend(client.await??);
+        let of_one = client.await??;
+        delays.heads.extend(of_one.heads);
+        delays.events.extend(of_one.events);
     }
-    delays.sort_unstable();
-    let at = |share: f64| delays.get((delays.len() as f64 * share) as usize).copied().unwrap_or(0) / 1_000;
-    write_line(&format!("{{\"events\":{},\"p50_us\":{},\"p99_us\":{}}}", delays.len(), at(0.5), at(0.99)))?;
+    let at = |sorted: &[u64], share: f64| {
+        sorted.get((sorted.len() as f64 * share) as usize).copied().unwrap_or(0) / 1_000
+    };
+    let Delays { mut heads, mut events } = delays;
+    heads.sort_unstable();
+    events.sort_unstable();
+    write_line(&format!(
+        "{{\"streams\":{},\"first_p50_us\":{},\"first_p99_us\":{},\"events\":{},\"p50_us\":{},\"p99_us\":{}}}",
+        heads.len(),
+        at(&heads, 0.5),
+        at(&heads, 0.99),
+        events.len(),
+        at(&events, 0.5),
+        at(&events, 0.99)
+    ))?;
     Ok(())
 }
 
-/// How long each event was on its way, in nanoseconds.
-async fn listen(address: SocketAddr, request: Vec<u8>, until: Instant) -> io::Result<Vec<u64>> {
+/// How long things were on their way, in nanoseconds.
+#[derive(Default)]
+struct Delays {
+    /// The heads of streams.
+    heads: Vec<u64>,
+    events: Vec<u64>,
+}
+
+async fn listen(address: SocketAddr, request: Vec<u8>, until: Instant) -> io::Result<Delays> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let mut delays = Vec::new();
+    let mut delays = Delays::default();
     while Instant::now() < until {
         stream.write_all(&request).await?;
         let (mut answer, mut seen) = (Vec::with_capacity(16 * 1024), 0);
@@ -241,7 +266,8 @@ async fn listen(address: SocketAddr, request: Vec<u8>, until: Instant) -> io::Re
                 let digits = seen + at + SENT.len();
                 let Some(digits) = answer.get(digits..digits + 20) else { break };
                 let sent = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-                delays.push(arrived.saturating_sub(sent.unwrap_or(arrived)));
+                let of = if seen == 0 { &mut delays.heads } else { &mut delays.events };
+                of.push(arrived.saturating_sub(sent.unwrap_or(arrived)));
                 seen += at + SENT.len() + 20;
             }
         }

@@ -84,9 +84,9 @@ class Bench:
         self.upstream = Process("upstream", [gateway, "upstream"], 1, folder / "upstream.log")
         self.port = int(self.upstream.line(r"port (\d+)")[1])
 
-    def events(self, port, body, connections=16, seconds=2.0):
-        """How long events are on their way."""
-        return self.load(port, body, connections, seconds, what="events")
+    def events(self, port, body):
+        """How long the first bytes of streams and their events are on their way, by the number of streams at once."""
+        return {count: self.load(port, body, count, max(self.seconds, 2.0), what="events") for count in (1, 16)}
 
     def load(self, port, body, connections, seconds=None, what="load"):
         path = self.folder / "body.json"
@@ -184,9 +184,21 @@ def main():
         (folder / "foreword.toml").write_text('[knowledge]\ndefault_brands = ["docarray", "jina-ai", "padding"]\n')
         bench = Bench(str(ROOT / foreword), gateway, folder, seconds)
         try:
-            report(bench, folder)
+            (delays if "--delays" in options else report)(bench, folder)
         finally:
             bench.upstream.stop()
+
+
+def delays(bench, folder):
+    stamped = conversation(OFF_TOPIC, 2_000, 1, stream=True, stamped=True)
+    found = {"direct": bench.events(bench.port, stamped)}
+    nginx, port = bench.start_nginx()
+    found["nginx"] = bench.events(port, stamped)
+    nginx.stop()
+    proxy, port, _ = bench.start_foreword(make_knowledge(folder))
+    found["foreword"] = bench.events(port, stamped)
+    proxy.stop()
+    table_of_delays(found)
 
 
 def report(bench, folder):
@@ -263,10 +275,17 @@ def tables(direct, base, found, delays, ready, rest, rest_words):
             added += [kind[connections][key] - direct[connections][key] for key in ("p50_us", "p99_us")]
         row(f"{connections} at once", *added)
     print()
-    row("from an event's leaving the upstream to its reaching the client, µs", "p50", "p99")
-    row("---", "---", "---")
-    for name, delay in delays.items():
-        row(f"{name}, 16 streams", delay["p50_us"], delay["p99_us"])
+    table_of_delays(delays)
+
+
+def table_of_delays(found):
+    row = lambda *cells: print("| " + " | ".join(str(cell) for cell in cells) + " |")
+    row("from the upstream's write to the client's read, µs", "first bytes p50", "p99", "events p50", "p99")
+    row("---", "---", "---", "---", "---")
+    for name, by_streams in found.items():
+        for streams, delay in by_streams.items():
+            figures = (delay[key] for key in ("first_p50_us", "first_p99_us", "p50_us", "p99_us"))
+            row(f"{name}, {streams} at once", *figures)
 
 
 if __name__ == "__main__":
