@@ -71,6 +71,7 @@ pub const KEYS: &[&str] = &[
     "retrieval.lexical_first",
     "injection.recipe",
     "injection.conversation_tokens",
+    "injection.context_share",
     "injection.tokenizer",
     "injection.max_body_bytes",
     "injection.plan_cache",

@@ -348,10 +348,11 @@ fn planner(reader: &mut Reader) -> PlannerSettings {
 fn budget(reader: &mut Reader) -> Budget {
     let tokens = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let context = reader.number("upstream.context_tokens", 0, 0..=100_000_000);
-    Budget {
-        conversation_tokens: tokens(reader.number("injection.conversation_tokens", 2_000, 1..=1_000_000)),
-        context_tokens: (context > 0).then(|| tokens(context)),
-    }
+    let context_tokens = (context > 0).then(|| tokens(context));
+    let conversation = tokens(reader.number("injection.conversation_tokens", 2_000, 1..=1_000_000));
+    let share = f64::from(reader.fraction("injection.context_share", 0.5));
+    let of_context = context_tokens.map_or(u32::MAX, |context| (f64::from(context) * share) as u32);
+    Budget { conversation_tokens: conversation.min(of_context), context_tokens }
 }
 
 fn count(

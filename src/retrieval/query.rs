@@ -5,8 +5,8 @@ use std::borrow::Cow;
 /// A query longer than this is cut to its beginning and its end: a question stands at one of the two.
 pub const MAX_QUERY_BYTES: usize = 2_000;
 
-/// Earlier texts that are looked at.
-const MAX_SAID: usize = 16;
+/// Earlier texts that are looked at. Empty ones do not count.
+pub const MAX_SAID: usize = 16;
 
 /// Who said something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

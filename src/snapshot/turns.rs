@@ -16,11 +16,8 @@ use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estim
 use crate::knowledge::Item;
 use crate::metrics::Metrics;
 use crate::retrieval::{
-    EmbedError, Embedder, Hits, Query, SearchSettings, Speaker, Vectors, Verdict, search_among,
+    EmbedError, Embedder, Hits, MAX_SAID, Query, SearchSettings, Speaker, Vectors, Verdict, search_among,
 };
-
-/// Turns before the first new one that are read again for what was said in them.
-const LOOK_BACK: usize = 8;
 
 /// What is known of a turn before anything is looked up.
 #[derive(Debug, Clone)]
@@ -38,21 +35,14 @@ pub(super) struct TurnInput {
 impl TurnInput {
     /// The inputs of the turns from `first` on.
     pub(super) fn of_turns(body: &str, turns: &[Turn], first: usize, snapshot: &Snapshot) -> Vec<TurnInput> {
-        // A query looks at the last of what was said; what lies further back need not be decoded.
-        let from = first.saturating_sub(LOOK_BACK);
-        let mut said: Vec<(Speaker, Cow<'_, str>)> = Vec::new();
+        let mut said = said_before(body, &turns[..first], snapshot);
         let mut inputs = Vec::with_capacity(turns.len() - first);
-        for (number, turn) in turns.iter().enumerate().skip(from) {
+        for turn in &turns[first..] {
             if turn.opens {
                 said.clear();
             }
-            let answers = turn.answers.iter().map(|answer| snapshot.without_disclosure(answer.text(body)));
-            said.extend(answers.map(|text| (Speaker::Assistant, text)));
+            said.extend(answers(body, turn, snapshot));
             let text = turn.text(body);
-            if number < first {
-                said.push((Speaker::User, text));
-                continue;
-            }
             let barred = match () {
                 () if !turn.insertable => Some(SkipReason::OpenToolCalls),
                 () if text.trim().is_empty() => Some(SkipReason::NoText),
@@ -68,6 +58,32 @@ impl TurnInput {
         }
         inputs
     }
+}
+
+/// What was said in turns, oldest first: all that a query of the next one looks at, and no less where many texts are
+/// empty. What lies further back need not be decoded.
+fn said_before<'a>(body: &'a str, turns: &'a [Turn], snapshot: &'a Snapshot) -> Vec<(Speaker, Cow<'a, str>)> {
+    let mut said = Vec::new();
+    for turn in turns.iter().rev() {
+        let texts =
+            std::iter::once((Speaker::User, turn.text(body))).chain(answers(body, turn, snapshot).rev());
+        said.extend(texts.filter(|(_, text)| !text.trim().is_empty()));
+        if turn.opens || said.len() >= MAX_SAID {
+            break;
+        }
+    }
+    said.reverse();
+    said
+}
+
+/// What the assistant said between the turn before and this one.
+fn answers<'a>(
+    body: &'a str,
+    turn: &'a Turn,
+    snapshot: &'a Snapshot,
+) -> impl DoubleEndedIterator<Item = (Speaker, Cow<'a, str>)> {
+    let texts = turn.answers.iter().map(move |answer| snapshot.without_disclosure(answer.text(body)));
+    texts.map(|text| (Speaker::Assistant, text))
 }
 
 /// What a plan is made with.

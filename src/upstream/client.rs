@@ -18,7 +18,9 @@ use rustls::{ClientConfig, RootCertStore};
 use super::address::Address;
 use super::body::RequestBody;
 use super::connector::BoundedConnector;
-use super::headers::{asks_for_websocket, strip_hop_by_hop, switch_to_websocket, switches_to_websocket};
+use super::headers::{
+    asks_for_websocket, join_cookies, strip_hop_by_hop, switch_to_websocket, switches_to_websocket,
+};
 use super::timed::{BodyError, TimedBody};
 
 /// How the upstream is called.
@@ -151,6 +153,9 @@ impl Upstream {
     ) -> Result<Response<TimedBody>, UpstreamError> {
         parts.uri = self.settings.address.join(path_and_query)?;
         let switches = asks_for_websocket(&parts);
+        if parts.version == Version::HTTP_2 {
+            join_cookies(&mut parts.headers);
+        }
         parts.version = Version::HTTP_11;
         strip_hop_by_hop(&mut parts.headers);
         if switches {

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use crate::support::client::{Connection, exchange, get, post};
 use crate::support::proxy::{Proxy, Site};
 use crate::support::run;
-use crate::support::upstream::{Step, Upstream, json_answer};
+use crate::support::upstream::{Step, Upstream, chunk, json_answer};
 
 const CHAT: &str = "/v1/chat/completions";
 const BODY: &str = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"}]}";
@@ -208,6 +208,46 @@ fn framing_that_cannot_be_trusted_is_refused() {
         // A body that streams has begun by the time that it breaks; what arrives upstream is no whole request.
         assert!(upstream.received().is_empty(), "{:?}", upstream.received());
         assert!(broken > 0, "bodies that break are answered by the proxy");
+    });
+}
+
+#[test]
+fn an_answer_with_both_lengths_is_as_long_as_its_chunks() {
+    run(async {
+        for length in [2, 50] {
+            let upstream = Upstream::start(move |_| {
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n"
+                );
+                let sent = [head.as_bytes(), &chunk(b"hello"), &chunk(b"")].concat();
+                vec![Step::Send(sent), Step::Close]
+            })
+            .await;
+            let proxy = Proxy::start(&upstream.url()).await;
+            for request in [post(CHAT, BODY), get("/v1/models")] {
+                let answer = exchange(proxy.address, &request).await;
+                assert_eq!(
+                    (answer.body.as_slice(), answer.complete),
+                    (&b"hello"[..], true),
+                    "{}",
+                    answer.head
+                );
+                assert_eq!(answer.header("content-length"), None);
+            }
+        }
+    });
+}
+
+#[test]
+fn an_empty_body_keeps_its_length() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        for path in [CHAT, "/v1/responses/r/cancel"] {
+            assert_eq!(exchange(proxy.address, &post(path, "")).await.status, 200);
+            // Some servers answer 411 without it.
+            assert_eq!(upstream.last().header("content-length").as_deref(), Some("0"), "{path}");
+        }
     });
 }
 

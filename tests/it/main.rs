@@ -9,6 +9,7 @@
 
 mod arms;
 mod breakout;
+mod budgets;
 mod commands;
 mod conformance;
 mod console;

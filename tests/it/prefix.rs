@@ -145,6 +145,75 @@ fn invariant_3_holds_over_a_restart() {
 }
 
 #[test]
+fn invariant_3_holds_where_much_of_what_was_said_is_no_text() {
+    // Turns that are answered by calls alone: what a query looks back at reaches over many of them.
+    let call = |number: usize| {
+        let call = json!({ "id": format!("c{number}"), "type": "function", "function": { "name": "f", "arguments": "{}" } });
+        [
+            json!({ "role": "assistant", "content": null, "tool_calls": [call] }),
+            json!({ "role": "tool", "tool_call_id": format!("c{number}"), "content": "1" }),
+        ]
+    };
+    let said = |first: &str, between: usize| {
+        let mut history = vec![json!({ "role": "user", "content": first })];
+        for number in 0..between {
+            history.extend(call(number));
+            history.push(json!({ "role": "user", "content": "thanks" }));
+        }
+        history.extend(call(between));
+        history.push(json!({ "role": "user", "content": TEXTS[0] }));
+        history
+    };
+    let process = fresh_planner("pairs", &[]);
+    let mut told = Vec::new();
+    for (first, between) in
+        [("I want to die.", 5), ("I want to die.", 12), ("I want to die.", 40), ("hello", 12)]
+    {
+        let history = said(first, between);
+        let ends = (1..=history.len()).filter(|&end| history[end - 1]["role"] == "user");
+        let mut last = 0;
+        for end in ends {
+            let body = json!({ "messages": history[..end] }).to_string();
+            let sent = wait(served(&process, DIALECT, &body));
+            // A process that has seen none of it says the same.
+            assert_eq!(sent, explain("pairs", DIALECT, &body).spliced.body, "{first} {between} {end}");
+            last = messages(&sent).len() - end;
+        }
+        told.push(last > 0);
+    }
+    // The topic of the first turn bars the last one for as long as it is looked back at, and no longer.
+    assert_eq!(told, [false, false, true, true]);
+}
+
+#[test]
+fn invariant_3_what_the_assistant_said_is_part_of_what_is_remembered() {
+    let hotels = ["Hotel Sunrise", "Argonaut Inn", "Casa Mirabella"];
+    let items = hotels.map(|hotel| {
+        format!(
+            "# {hotel}: Is there parking?\n\nParking at the {hotel} of City Hotels is free for guests.\n\n\
+             # {hotel}: Which cards are accepted?\n\nVisa and Mastercard are accepted at the {hotel} of City Hotels.\n\n"
+        )
+    });
+    let site = Site::new();
+    site.write("knowledge/hotels/brand.toml", "name = \"City Hotels\"\n");
+    site.write("knowledge/hotels/items.md", &items.concat());
+    let settings = site.settings("http://127.0.0.1:1/v1", &[("knowledge.default_brands", "hotels")]);
+    let planner = app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}")).planner;
+    // The user says the same in all of them.
+    for hotel in hotels {
+        let body = json!({ "messages": [
+            { "role": "user", "content": "A place to stay?" },
+            { "role": "assistant", "content": format!("How about the {hotel}?") },
+            { "role": "user", "content": "Is parking free for guests there?" },
+        ] });
+        let sent = messages(&wait(served(&planner, DIALECT, &body.to_string())));
+        // What fits best stands right before the question.
+        let best = sent[sent.len() - 2]["content"].as_str().unwrap();
+        assert!(best.contains(&format!("Parking at the {hotel}")), "{hotel}: {best}");
+    }
+}
+
+#[test]
 fn invariant_3_each_brand_has_its_own_memory() {
     let site = Site::new();
     site.write("knowledge/forge/brand.toml", "name = \"Forge & Sons\"\n");

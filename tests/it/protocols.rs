@@ -49,6 +49,26 @@ fn http_2_clients_are_served_many_at_once_on_one_connection() {
     });
 }
 
+#[test]
+fn cookies_that_come_in_pieces_leave_as_one_field() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        let proxy = Proxy::start(&upstream.url()).await;
+        let client: Client<_, Full<Bytes>> =
+            Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        let request = Request::post(format!("http://{}{CHAT}", proxy.address))
+            .header("content-type", "application/json")
+            .header("cookie", "a=1")
+            .header("cookie", "b=\"2; 3\"")
+            .body(Full::new(Bytes::from_static(BODY.as_bytes())))
+            .unwrap();
+        assert_eq!(client.request(request).await.unwrap().status(), 200);
+        let head = upstream.last().head;
+        assert_eq!(head.matches("cookie: ").count(), 1, "{head}");
+        assert!(head.contains("cookie: a=1; b=\"2; 3\"\r\n"), "{head}");
+    });
+}
+
 /// An upstream with a certificate of its own authority, which speaks what the client offers first.
 async fn encrypted_upstream(protocols: &[&str]) -> (String, String) {
     let authority = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();

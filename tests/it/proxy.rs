@@ -76,9 +76,13 @@ fn t3_t4_what_is_not_touched_leaves_byte_for_byte() {
     cases.push((String::new(), "too_deep", deep));
     for (header, reason) in [
         ("content-encoding: gzip", "encoded"),
+        ("content-encoding: identity\r\ncontent-encoding: br", "encoded"),
+        ("content-type: application/json; charset=utf-16", "not_chat"),
         ("content-digest: sha-256=:x:", "signed"),
         ("signature: sig1=:x:", "signed"),
-        ("authorization: AWS4-HMAC-SHA256 Credential=x", "signed"),
+        ("authorization: AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=00", "signed"),
+        ("authorization: Signature version=\"1\",keyId=\"k\",signature=\"eA==\"", "signed"),
+        ("x-content-sha256: eA==", "signed"),
         ("x-foreword-context: off", "opt_out"),
         ("x-foreword-context: OFF", "opt_out"),
     ] {
@@ -326,6 +330,28 @@ fn a_body_over_the_limit_streams_on_untouched() {
             assert_eq!(answer.decision(), "too_large");
             assert_eq!(received.body, body.as_bytes());
         }
+    });
+}
+
+#[test]
+fn a_body_that_is_signed_behind_its_end_leaves_as_it_came() {
+    run(async {
+        let body = chat(ORGANIC);
+        let ask = async |trailer: &str| {
+            let head = format!(
+                "POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json; charset=\"UTF-8\"\r\n\
+                 trailer: {trailer}\r\ntransfer-encoding: chunked\r\n\r\n"
+            );
+            let end = format!("0\r\n{trailer}: sha-256=:eA==:\r\n\r\n");
+            let request = [head.as_bytes(), &chunk(body.as_bytes()), end.as_bytes()].concat();
+            through(&[], &request).await
+        };
+        let (answer, received) = ask("content-digest").await;
+        assert_eq!(answer.decision(), "signed");
+        assert_eq!(received.body, body.as_bytes());
+        let (answer, received) = ask("x-checked").await;
+        assert_eq!(answer.decision(), "injected");
+        assert!(received.body.len() > body.len());
     });
 }
 

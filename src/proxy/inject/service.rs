@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use tower::{Layer, Service};
 use uuid::Uuid;
 
-use super::admit::head_reason;
+use super::admit::{head_reason, is_signed};
 use super::edit::{Edits, edit, is_for_programs};
 use super::read::{Read, read_body};
 use crate::chat::Dialect;
@@ -139,6 +139,10 @@ impl Preparation {
                 self.record(&exchange, Decision::Skipped(SkipReason::TooLarge));
                 RequestBody::resumed(read, rest)
             }
+            Read::Whole(bytes, Some(trailers)) if is_signed(&trailers) => {
+                self.record(&exchange, Decision::Skipped(SkipReason::Signed));
+                RequestBody::whole(bytes, Some(trailers))
+            }
             Read::Whole(bytes, trailers) => {
                 let read = exchange.started.elapsed();
                 let started = tokio::time::Instant::now();
@@ -168,8 +172,10 @@ impl Preparation {
                     // What is compressed cannot be read in time.
                     parts.headers.remove(ACCEPT_ENCODING);
                 }
-                // Its length has changed; the client states the new one.
-                parts.headers.remove(CONTENT_LENGTH);
+                if trailers.is_some() || matches!(planned.decision, Decision::Injected { .. }) {
+                    // The client of the upstream states the new one, or sends chunks with trailers behind them.
+                    parts.headers.remove(CONTENT_LENGTH);
+                }
                 RequestBody::whole(planned.body, trailers)
             }
         };

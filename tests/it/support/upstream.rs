@@ -192,25 +192,31 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Re
         request.body = buffer.drain(..length).collect();
     } else if request.header("transfer-encoding").is_some() {
         loop {
-            let line = loop {
-                if let Some(end) = find(buffer, b"\r\n") {
-                    break end;
-                }
-                fill(stream, buffer).await?;
-            };
-            let size = String::from_utf8_lossy(&buffer[..line]).into_owned();
+            let size = read_line(stream, buffer).await?;
             let size = usize::from_str_radix(size.split(';').next().unwrap().trim(), 16).unwrap();
-            while buffer.len() < line + 2 + size + 2 {
-                fill(stream, buffer).await?;
-            }
-            request.body.extend_from_slice(&buffer[line + 2..line + 2 + size]);
-            buffer.drain(..line + 2 + size + 2);
             if size == 0 {
+                // Fields may follow; then comes an empty line.
+                while !read_line(stream, buffer).await?.is_empty() {}
                 break;
             }
+            while buffer.len() < size + 2 {
+                fill(stream, buffer).await?;
+            }
+            request.body.extend_from_slice(&buffer[..size]);
+            buffer.drain(..size + 2);
         }
     }
     Some(request)
+}
+
+async fn read_line(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
+    while find(buffer, b"\r\n").is_none() {
+        fill(stream, buffer).await?;
+    }
+    let end = find(buffer, b"\r\n")?;
+    let line = String::from_utf8_lossy(&buffer[..end]).into_owned();
+    buffer.drain(..end + 2);
+    Some(line)
 }
 
 async fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
