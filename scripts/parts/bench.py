@@ -195,7 +195,7 @@ def delays(bench, folder):
     nginx, port = bench.start_nginx()
     found["nginx"] = bench.events(port, stamped)
     nginx.stop()
-    proxy, port, _ = bench.start_foreword(make_knowledge(folder))
+    proxy, port, _ = bench.start_foreword(make_knowledge(folder), model=False)
     found["foreword"] = bench.events(port, stamped)
     proxy.stop()
     table_of_delays(found)
