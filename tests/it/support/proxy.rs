@@ -71,8 +71,8 @@ impl Site {
             ("retrieval.model", "off".to_owned()),
             ("injection.tokenizer", "estimate".to_owned()),
             // A busy machine must not turn an injection into a missed deadline.
-            ("retrieval.deadline", "10s".to_owned()),
-            ("retrieval.deadline_cap", "10s".to_owned()),
+            ("retrieval.deadline", "60s".to_owned()),
+            ("retrieval.deadline_cap", "60s".to_owned()),
         ];
         values.extend(config.iter().map(|(key, value)| (*key, (*value).to_owned())));
         let (settings, problems) = config::load(&file, false, &Overrides { values });
