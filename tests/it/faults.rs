@@ -265,7 +265,7 @@ fn invariant_5_t7_retrieval_that_is_late_lets_the_request_go_on() {
                 break;
             }
             assert_eq!(upstream.last().body, body.as_bytes(), "whole or not at all");
-            assert!(started.elapsed() < Duration::from_secs(15), "never planned: {}", answer.decision());
+            assert!(started.elapsed() < Duration::from_secs(120), "never planned: {}", answer.decision());
         }
     });
 }
