@@ -1,24 +1,26 @@
 //! Retrieval among many items: latency of search, fusion and gate with the query's vectors at hand, recall against
 //! the exact cosines, memory, readiness from the cache on disk, an edit; and other ways to find near vectors.
 //! `scripts/bench retrieval [items]`. Texts and vectors are made up; the model embeds the prompts of the
-//! calibration alone.
+//! calibration alone. `scripts/bench retrieval question`: what one question costs, part by part.
 //!
 //! Each query is run [`REPEATS`] times and its quickest run counts, since other programs use the machine too.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program for the person who runs it")]
 
 mod made_up;
+mod question;
 mod ways;
 
 use std::hint::black_box;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use foreword::knowledge::{Body, Brand, Item};
 use foreword::retrieval::{
     Embedder, EmbedderSettings, Index, ModelSource, Query, SearchSettings, Vector, VectorStore, Vectors,
-    search,
+    decide, search,
 };
 use jiff::Timestamp;
 
@@ -27,9 +29,24 @@ use made_up::{GROUP, Numbers, brand, direction, put};
 const REPEATS: usize = 5;
 const QUERIES: usize = 500;
 
+/// What is measured, how long each run took, and what all together took of the processor.
+type Row = (&'static str, Vec<Duration>, Duration);
+
 fn main() {
-    let count = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(100_000);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let asked = |word: &str| words.iter().any(|known| known == word);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".foreword/models/all-minilm-l6-v2-int8");
+    if asked("parts") {
+        question::measure(&folder);
+        return;
+    }
+    let count = words.iter().find_map(|word| word.parse().ok()).unwrap_or(100_000);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load of the machine: {}", load.trim());
+    if asked("question") {
+        let parts = std::env::current_exe().and_then(|program| Command::new(program).arg("parts").status());
+        assert!(parts.is_ok_and(|status| status.success()), "run scripts/setup --model");
+    }
     let model = EmbedderSettings { model: ModelSource::Folder(folder), ..EmbedderSettings::default() };
     let embedder = match Embedder::open(&model) {
         Ok(embedder) => embedder,
@@ -38,28 +55,52 @@ fn main() {
             return;
         }
     };
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("{count} items, {QUERIES} queries; load of the machine: {}", load.trim());
+    give_back();
     println!("with the model open: RSS {} MB", memory("VmRSS"));
-    embedding(&embedder);
+    if asked("question") {
+        one_question(&embedder);
+        return;
+    }
+    println!("{count} items, {QUERIES} queries");
     served(count, &embedder);
     if count <= 200_000 {
         ways::compare(count);
     }
 }
 
-/// The vector of one question of about fifteen tokens, computed anew each time.
-fn embedding(embedder: &Embedder) {
-    let mut times = Vec::new();
-    let before = cpu();
+/// One question of about fifteen tokens among a thousand items: its vector, computed anew each time and
+/// remembered, search with fusion, and the gate.
+fn one_question(embedder: &Embedder) {
+    let settings = SearchSettings::default();
+    let mut store = VectorStore::empty(Some(embedder.identity()));
+    (0..1_000).for_each(|number| put(&mut store, number));
+    let (brand, now) = (brand(1_000), Timestamp::UNIX_EPOCH);
+    let (index, _) =
+        Index::build(&brand, now, &mut store, Some(embedder), &settings, &mut |_, _| {}).unwrap();
+    let mut rows: [Row; 4] =
+        ["the vector", "the vector, remembered", "search, fusion, gate, 1,000 items", "of it the gate"]
+            .map(|name| (name, Vec::new(), Duration::ZERO));
     for number in 0..QUERIES {
-        let question = format!("How do I find the {number} nearest images to a text in Python?");
-        let started = Instant::now();
-        black_box(embedder.compute(&question).unwrap());
-        times.push(started.elapsed());
+        let [anew, remembered, found, gate] = &mut rows;
+        let query = Query::alone(&format!("How do I find the {number} nearest images to a text in Python?"));
+        timed(anew, || embedder.vectors(&query).unwrap());
+        let vectors = timed(remembered, || embedder.vectors(&query).unwrap());
+        let hits = timed(found, || search(&[&index], &query, Some(&vectors), &settings));
+        timed(gate, || decide(&hits.candidates, &settings));
     }
-    let mean = (cpu() - before) / u32::try_from(QUERIES).unwrap();
-    println!("vector of a question: {} (p50 / p99), mean CPU {mean:.2?}", quantiles(&mut times));
+    println!("\n| as served | p50 / p99 | mean CPU |\n|---|---|---|");
+    for (name, mut times, spent) in rows {
+        println!("| {name} | {} | {:.2?} |", quantiles(&mut times), spent / QUERIES as u32);
+    }
+}
+
+/// Adds what a run costs to a row.
+fn timed<T>((_, times, spent): &mut Row, run: impl FnOnce() -> T) -> T {
+    let (started, before) = (Instant::now(), cpu());
+    let result = black_box(run());
+    *spent += cpu() - before;
+    times.push(started.elapsed());
+    result
 }
 
 /// What is served: the whole of search, fusion and gate.

@@ -2,9 +2,14 @@
 //! brand is scored against it, and the threshold is the score that only a chosen share of them reaches.
 //! What counts as near differs from one knowledge base to the next; that share does not.
 
+use std::collections::BTreeMap;
+
+use super::dense::{Changes, Near};
 use super::embedder::{EmbedError, Embedder};
 use super::index::Index;
+use super::kept::Kept;
 use super::language::detect;
+use super::parallel;
 use super::query::Query;
 use super::search::{SearchSettings, Vectors, best_score};
 use super::store::VectorStore;
@@ -14,6 +19,8 @@ use super::vector::Vector;
 const COHORT: &str = include_str!("cohort.txt");
 /// Products of prompts and vectors that one calibration may cost; larger indexes take fewer prompts.
 const MAX_PRODUCTS: usize = 20_000_000;
+/// The share of the items that may have changed for each change to be looked at by itself, as a divisor.
+const FEW_CHANGES: usize = 64;
 /// Fewer prompts than this say nothing about one in a hundred.
 const MIN_PROMPTS: usize = 300;
 
@@ -45,34 +52,58 @@ pub(super) fn cohort_vectors(
 }
 
 /// What the cohort scores against one brand's items.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Calibration {
     /// The prompts' best scores, best first, with the weights of a language that the model knows.
     known: Vec<f32>,
     /// Those of the prompts in other languages, with the weights of one that it does not know.
     foreign: Vec<f32>,
+    /// The items nearest to each prompt that was scored, by the prompt's number; of many items only.
+    near: BTreeMap<usize, Near>,
 }
 
 impl Calibration {
-    /// Scores the cohort against an index.
-    pub(super) fn measure(index: &Index, vectors: &[Vector], settings: &SearchSettings) -> Calibration {
+    /// Scores the cohort against an index. Looking for the nearest items costs most: where no change since an
+    /// earlier index can have touched them, they are taken over from it. The scores are the same either way.
+    pub(super) fn measure(
+        index: &Index,
+        vectors: &[Vector],
+        settings: &SearchSettings,
+        kept: Option<&Kept<'_>>,
+    ) -> Calibration {
         let count = cohort().count();
         let most = (MAX_PRODUCTS / index.vectors().max(1)).clamp(MIN_PROMPTS, count);
-        let score = |foreign: bool| {
-            let mut scores: Vec<f32> = cohort()
-                .enumerate()
-                .filter(|(number, _)| number * most / count != (number + 1) * most / count)
-                .filter(|(_, prompt)| !foreign || is_foreign(prompt, settings))
-                .map(|(number, prompt)| {
-                    let vectors = vectors.get(number).cloned().map(Vectors::alone);
-                    best_score(index, &Query::alone(prompt), vectors.as_ref(), settings, foreign)
-                })
-                .collect();
+        let prompts: Vec<(usize, &str)> = cohort()
+            .enumerate()
+            .filter(|(number, _)| number * most / count != (number + 1) * most / count)
+            .collect();
+        let has_foreign = index.has_foreign_items(&settings.model_languages);
+        let changes = kept.and_then(|kept| changes(index, kept));
+        let scored = parallel::each(&prompts, |&(number, prompt)| {
+            let query = Query::alone(prompt);
+            let vectors = vectors.get(number).cloned().map(Vectors::alone);
+            let near = index.dense.as_ref().zip(vectors.as_ref()).map(|(dense, vectors)| {
+                let known = kept.and_then(|kept| kept.earlier.calibration.near.get(&number));
+                let still = known
+                    .zip(changes.as_ref())
+                    .and_then(|(known, changes)| dense.still_near(known, vectors.own(), changes));
+                still.unwrap_or_else(|| dense.near(vectors.own(), settings.depth, None))
+            });
+            let score = |foreign: bool| {
+                best_score(index, &query, (vectors.as_ref(), near.as_ref()), settings, foreign)
+            };
+            let foreign = (has_foreign && is_foreign(prompt, settings)).then(|| score(true));
+            (score(false), foreign, near.filter(Near::may_be_kept).map(|near| (number, near)))
+        });
+        let sorted = |mut scores: Vec<f32>| {
             scores.sort_by(|a, b| b.total_cmp(a));
             scores
         };
-        let has_foreign = index.has_foreign_items(&settings.model_languages);
-        Calibration { known: score(false), foreign: if has_foreign { score(true) } else { Vec::new() } }
+        Calibration {
+            known: sorted(scored.iter().map(|(known, ..)| *known).collect()),
+            foreign: sorted(scored.iter().filter_map(|(_, foreign, _)| *foreign).collect()),
+            near: scored.into_iter().filter_map(|(.., near)| near).collect(),
+        }
     }
 
     /// Prompts that were scored.
@@ -93,6 +124,15 @@ impl Calibration {
         };
         quantile(scores, settings.false_injection_rate).max(floor)
     }
+}
+
+/// What has changed since an earlier index, if it is little.
+fn changes<'a>(index: &Index, kept: &Kept<'a>) -> Option<Changes<'a>> {
+    let (new, now) = (kept.new_items(), kept.now());
+    let gone: Vec<usize> = (0..now.len()).filter(|place| now[*place].is_none()).collect();
+    let few = (new.len() + gone.len()) * FEW_CHANGES <= index.len();
+    let earlier = kept.earlier.dense.as_ref().filter(|_| few)?;
+    Some(Changes { earlier, gone, new, now })
 }
 
 fn is_foreign(prompt: &str, settings: &SearchSettings) -> bool {

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::admitted::Admitted;
-use super::vector::{Vector, cosines, differences, sketch_words};
+use super::kept::Kept;
+use super::vector::{Vector, cosines, differences, fetch, sketch_words};
 
 /// Items whose cosines are computed for one query. Up to so many items the search is exact; beyond, the
 /// ten nearest of 100,000 are among them in more than 99 of 100 cases.
@@ -12,8 +13,38 @@ const SHORTLIST: usize = 1_024;
 /// Vectors whose sketches are compared at a time: their differences stay in the processor's cache.
 const BLOCK: usize = 8_192;
 
+/// Items whose vectors are brought near the processor before their cosines are computed: as many as stay there.
+const AT_ONCE: usize = 128;
+
 /// The distance of an item that is not looked for.
 const NOWHERE: u16 = u16::MAX;
+
+/// The items that are most like a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Near {
+    /// Best first; equal ones in the order of the items.
+    pub(super) items: Vec<usize>,
+    /// How far the sketches are at most of the items that they are the best of; `None`: of all items.
+    reach: Option<u16>,
+}
+
+impl Near {
+    /// Whether they may be [still near](Dense::still_near) after a change.
+    pub(super) fn may_be_kept(&self) -> bool {
+        self.reach.is_some()
+    }
+}
+
+/// What has changed since an earlier state.
+pub(super) struct Changes<'a> {
+    pub(super) earlier: &'a Dense,
+    /// The places in the earlier state of items that are gone.
+    pub(super) gone: Vec<usize>,
+    /// The places of items that have come.
+    pub(super) new: Vec<usize>,
+    /// Where each item of the earlier state is now.
+    pub(super) now: Vec<Option<usize>>,
+}
 
 /// Vectors of one brand's items. Each item has one for the whole and may have more for its parts.
 #[derive(Debug, Default)]
@@ -28,20 +59,30 @@ pub(super) struct Dense {
 }
 
 impl Dense {
-    /// From the vectors of each item, the whole first.
-    pub(super) fn new(items: Vec<Arc<[Vector]>>) -> Dense {
+    /// From the vectors of each item, the whole first. The sketches of items that are kept are taken over.
+    pub(super) fn new(items: Vec<Arc<[Vector]>>, kept: Option<&Kept<'_>>) -> Dense {
         let dimension = items.iter().flat_map(|vectors| vectors.iter()).next().map_or(0, Vector::dimension);
         let count: usize = items.iter().map(|vectors| vectors.len()).sum();
         let mut sketches = Vec::with_capacity(count * sketch_words(dimension));
         let mut starts = Vec::with_capacity(items.len() + 1);
         let mut start = 0;
-        for vectors in &items {
+        for (place, vectors) in items.iter().enumerate() {
             starts.push(start);
             start += u32::try_from(vectors.len()).unwrap_or(u32::MAX);
-            sketches.extend(vectors.iter().flat_map(Vector::sketch));
+            let known = kept.and_then(|kept| kept.earlier.dense.as_ref()?.sketches_of(kept.place(place)?));
+            match known {
+                Some(known) => sketches.extend_from_slice(known),
+                None => sketches.extend(vectors.iter().flat_map(Vector::sketch)),
+            }
         }
         starts.push(start);
         Dense { dimension, items, sketches, starts }
+    }
+
+    /// The sketches of an item's vectors, one after the other.
+    fn sketches_of(&self, item: usize) -> Option<&[u64]> {
+        let words = sketch_words(self.dimension);
+        self.sketches.get(self.starts[item] as usize * words..self.starts[item + 1] as usize * words)
     }
 
     /// Vectors over all items.
@@ -59,28 +100,46 @@ impl Dense {
         self.dimension != 0 && query.dimension() == self.dimension
     }
 
-    /// The `count` items that are most like a query that [fits](Dense::fits), best first; equal ones in the
-    /// order of the items. `among` is where they are looked for; `None`: among all.
-    pub(super) fn nearest(&self, query: &Vector, count: usize, among: Option<&Admitted>) -> Vec<usize> {
-        let shortlist = self.shortlist(query, SHORTLIST.max(count), among);
-        let mut found: Vec<(f32, usize)> =
-            shortlist.into_iter().map(|item| (self.cosine(item, query), item)).collect();
+    /// The `count` items that are most like a query that [fits](Dense::fits). `among` is where they are looked
+    /// for; `None`: among all.
+    pub(super) fn near(&self, query: &Vector, count: usize, among: Option<&Admitted>) -> Near {
+        let (shortlist, reach) = self.shortlist(query, SHORTLIST.max(count), among);
+        let mut found: Vec<(f32, usize)> = Vec::with_capacity(shortlist.len());
+        for items in shortlist.chunks(AT_ONCE) {
+            fetch(items.iter().flat_map(|&item| self.items[item].iter()));
+            found.extend(items.iter().map(|&item| (self.cosine(item, query), item)));
+        }
         let by_likeness = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         if found.len() > count && count > 0 {
             found.select_nth_unstable_by(count - 1, by_likeness);
         }
         found.truncate(count);
         found.sort_unstable_by(by_likeness);
-        found.into_iter().map(|(_, item)| item).collect()
+        Near { items: found.into_iter().map(|(_, item)| item).collect(), reach }
     }
 
-    /// The `count` items whose sketches are nearest to the query's; of equally near ones the first.
-    fn shortlist(&self, query: &Vector, count: usize, among: Option<&Admitted>) -> Vec<usize> {
+    /// Those that were the nearest to a query in an earlier state, if no change since can have touched them: they
+    /// come from the items within their reach, and none has come there or gone.
+    pub(super) fn still_near(&self, near: &Near, query: &Vector, changes: &Changes<'_>) -> Option<Near> {
+        let reach = near.reach?;
+        let query_sketch: Vec<u64> = query.sketch().collect();
+        let beyond = |dense: &Dense, item: usize| dense.distance(item, &query_sketch) > reach;
+        let untouched = changes.gone.iter().all(|&item| beyond(changes.earlier, item))
+            && changes.new.iter().all(|&item| beyond(self, item));
+        let items =
+            untouched.then(|| near.items.iter().map(|&item| changes.now[item]).collect::<Option<_>>());
+        Some(Near { items: items.flatten()?, reach: near.reach })
+    }
+
+    /// The `count` items whose sketches are nearest to the query's, of equally near ones the first; and the
+    /// distance of the farthest, where others are farther.
+    fn shortlist(&self, query: &Vector, count: usize, among: Option<&Admitted>) -> (Vec<usize>, Option<u16>) {
         if among.map_or(self.items.len(), Admitted::len) <= count {
-            return match among {
+            let all = match among {
                 Some(among) => among.places().collect(),
                 None => (0..self.items.len()).collect(),
             };
+            return (all, None);
         }
         let mut distances = self.distances(query);
         if let Some(among) = among {
@@ -103,7 +162,7 @@ impl Dense {
                 }
             }
         }
-        near
+        (near, Some(farthest))
     }
 
     /// The distance of the item that is the `count`th by it, and how many are nearer.
@@ -136,7 +195,6 @@ impl Dense {
     /// How far each item is: the bits that differ in the whole's sketch and in the nearest one's, which is to
     /// cosines what [`Dense::cosine`] is.
     fn distances(&self, query: &Vector) -> Vec<u16> {
-        let farthest = u16::try_from(self.dimension).unwrap_or(u16::MAX / 2);
         let query: Vec<u64> = query.sketch().collect();
         let mut distances = Vec::with_capacity(self.items.len());
         let mut bits = Vec::with_capacity(BLOCK);
@@ -148,15 +206,33 @@ impl Dense {
             let end = end.clamp(item + 1, self.items.len());
             let words = start * query.len()..self.starts[end] as usize * query.len();
             differences(&query, &self.sketches[words], &mut bits);
-            for of_item in self.starts[item..=end].windows(2) {
-                let of_item = &bits[of_item[0] as usize - start..of_item[1] as usize - start];
-                // Every item has a vector; one without would be as far as can be.
-                let whole = of_item.first().copied().unwrap_or(farthest);
-                distances.push(whole + of_item.iter().copied().min().unwrap_or(whole));
+            let mut rest = &bits[..];
+            for ends in self.starts[item..=end].windows(2) {
+                let (of_item, others) = rest.split_at((ends[1] - ends[0]) as usize);
+                distances.push(self.joined(of_item));
+                rest = others;
             }
             item = end;
         }
         distances
+    }
+
+    /// How far one item is from a query's sketch.
+    fn distance(&self, item: usize, query: &[u64]) -> u16 {
+        let mut bits = Vec::new();
+        differences(query, self.sketches_of(item).unwrap_or_default(), &mut bits);
+        self.joined(&bits)
+    }
+
+    /// The distance of an item by those of its vectors, the whole first.
+    fn joined(&self, bits: &[u16]) -> u16 {
+        match *bits {
+            [whole] => 2 * whole,
+            [whole, part] => whole + whole.min(part),
+            [whole, ..] => whole + bits.iter().copied().min().unwrap_or(whole),
+            // Every item has a vector; one without would be as far as can be.
+            [] => 2 * u16::try_from(self.dimension).unwrap_or(u16::MAX / 2),
+        }
     }
 
     /// The likeness of one item to a query that [fits](Dense::fits): the mean of the cosine of the whole and
@@ -180,7 +256,9 @@ impl Dense {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Dense, SHORTLIST};
+    use proptest::prelude::*;
+
+    use super::{Changes, Dense, SHORTLIST};
     use crate::retrieval::admitted::Admitted;
     use crate::retrieval::vector::Vector;
 
@@ -209,7 +287,7 @@ mod tests {
     fn the_nearest_by_sketch_and_cosine_are_the_nearest_by_cosine() {
         let count = 3 * SHORTLIST;
         let items = (0..count as u64).map(|seed| Arc::from([vector(seed % 64, seed)])).collect();
-        let dense = Dense::new(items);
+        let dense = Dense::new(items, None);
         let (mut found, mut wanted) = (0, 0);
         for query in 0..20 {
             let query = vector(query, 1_000_000 + query);
@@ -217,7 +295,7 @@ mod tests {
             exact.sort_by(|&a, &b| {
                 dense.cosine(b, &query).total_cmp(&dense.cosine(a, &query)).then(a.cmp(&b))
             });
-            let nearest = dense.nearest(&query, 10, None);
+            let nearest = dense.near(&query, 10, None).items;
             found += nearest.iter().filter(|item| exact[..10].contains(item)).count();
             wanted += 10;
         }
@@ -228,27 +306,74 @@ mod tests {
     fn among_some_the_nearest_are_those_of_an_index_of_these() {
         let vectors: Vec<Arc<[Vector]>> =
             (0..4 * SHORTLIST as u64).map(|seed| Arc::from([vector(seed % 64, seed)])).collect();
-        let dense = Dense::new(vectors.clone());
+        let dense = Dense::new(vectors.clone(), None);
         // Fewer than are looked at closely, and more.
         for every in [2, 7] {
             let admitted = Admitted::new((0..vectors.len()).map(|item| item % every == 1).collect());
             let places: Vec<usize> = admitted.places().collect();
-            let alone = Dense::new(places.iter().map(|place| Arc::clone(&vectors[*place])).collect());
+            let alone = Dense::new(places.iter().map(|place| Arc::clone(&vectors[*place])).collect(), None);
             for query in 0..10 {
                 let query = vector(query, 1_000_000 + query);
                 let expected: Vec<usize> =
-                    alone.nearest(&query, 10, None).into_iter().map(|item| places[item]).collect();
-                assert_eq!(dense.nearest(&query, 10, Some(&admitted)), expected);
+                    alone.near(&query, 10, None).items.into_iter().map(|item| places[item]).collect();
+                assert_eq!(dense.near(&query, 10, Some(&admitted)).items, expected);
             }
         }
         let none = Admitted::new(vec![false; vectors.len()]);
-        assert!(dense.nearest(&vector(1, 1), 10, Some(&none)).is_empty());
+        assert!(dense.near(&vector(1, 1), 10, Some(&none)).items.is_empty());
     }
 
     #[test]
     fn of_equal_items_the_first_are_nearest() {
-        let dense = Dense::new(vec![Arc::from([vector(1, 1), vector(1, 2)]); 2 * SHORTLIST]);
-        assert_eq!((dense.nearest(&vector(1, 3), 3, None), dense.len()), (vec![0, 1, 2], 4 * SHORTLIST));
-        assert!(Dense::default().nearest(&vector(1, 3), 3, None).is_empty());
+        let dense = Dense::new(vec![Arc::from([vector(1, 1), vector(1, 2)]); 2 * SHORTLIST], None);
+        assert_eq!((dense.near(&vector(1, 3), 3, None).items, dense.len()), (vec![0, 1, 2], 4 * SHORTLIST));
+        assert!(Dense::default().near(&vector(1, 3), 3, None).items.is_empty());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn what_no_change_has_touched_is_still_near(
+            edits in prop::collection::vec((0..3 * SHORTLIST, 0..3_u8, any::<u32>()), 1..3),
+        ) {
+            // Of 64 numbers, so that many items are equally far.
+            let short = |seed: u64| Vector::of(&numbers(seed).take(64).map(|at| at / 8.0).collect::<Vec<_>>());
+            let before: Vec<Arc<[Vector]>> =
+                (0..3 * SHORTLIST as u64).map(|seed| Arc::from([short(seed), short(seed + 5_000)])).collect();
+            // Each item with where it was.
+            let mut after: Vec<_> = before.iter().cloned().zip((0..).map(Some)).collect();
+            for (place, edit, seed) in edits {
+                let place = place % after.len();
+                let new = (Arc::from([short(u64::from(seed) + 10_000)]), None);
+                match edit {
+                    0 => after[place] = new,
+                    1 => after.insert(place, new),
+                    _ => drop(after.remove(place)),
+                }
+            }
+            let mut now = vec![None; before.len()];
+            for (place, (_, was)) in after.iter().enumerate() {
+                if let Some(was) = was {
+                    now[*was] = Some(place);
+                }
+            }
+            let earlier = Dense::new(before, None);
+            let changes = Changes {
+                earlier: &earlier,
+                gone: (0..now.len()).filter(|place| now[*place].is_none()).collect(),
+                new: (0..after.len()).filter(|place| after[*place].1.is_none()).collect(),
+                now,
+            };
+            let dense = Dense::new(after.into_iter().map(|(vectors, _)| vectors).collect(), None);
+            let mut kept = 0;
+            for query in (0..40).map(|seed| short(seed + 1_000_000)) {
+                if let Some(still) = dense.still_near(&earlier.near(&query, 10, None), &query, &changes) {
+                    prop_assert_eq!(still, dense.near(&query, 10, None));
+                    kept += 1;
+                }
+            }
+            prop_assert!(kept > 0);
+        }
     }
 }

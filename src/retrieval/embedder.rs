@@ -16,6 +16,10 @@ use super::vector::Vector;
 /// How much of what the user said before is blended into the vector of a turn.
 const BLENDED: f32 = 0.4;
 
+/// Words of a text that are given to the model, at least: each is a token or more, and what comes behind the last
+/// token that a model reads only costs.
+const MIN_WORDS: usize = 512;
+
 /// How long a text waits for those before it. One takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -39,6 +43,8 @@ pub struct Embedder {
     session: FairMutex<TextEmbedding>,
     cache: Cache<Box<str>, Vector>,
     identity: Identity,
+    /// Words of a text that are given to the model.
+    words: usize,
 }
 
 impl Embedder {
@@ -49,6 +55,7 @@ impl Embedder {
             session: FairMutex::new(opened.session),
             cache: Cache::new(settings.cache_entries),
             identity: Identity { model: opened.id, dimension: 0 },
+            words: settings.max_length.max(MIN_WORDS),
         };
         let sample = embedder.compute("sample").map_err(|error| OpenError::Broken {
             model: embedder.identity.model.clone(),
@@ -90,6 +97,7 @@ impl Embedder {
 
     /// The vector of a text, of length 1, computed anew and not remembered.
     pub fn compute(&self, text: &str) -> Result<Vector, EmbedError> {
+        let text = beginning(text, self.words);
         let mut session = self.session.try_lock_for(PATIENCE).ok_or(EmbedError::Hangs)?;
         let computed = catch_unwind(AssertUnwindSafe(|| session.embed([text], None)));
         drop(session);
@@ -100,6 +108,20 @@ impl Embedder {
         };
         normalise(vectors.pop().unwrap_or_default())
     }
+}
+
+/// The first words of a text, with what stands between them.
+fn beginning(text: &str, words: usize) -> &str {
+    let mut end = 0;
+    let mut left = words;
+    for word in text.split_inclusive(char::is_whitespace) {
+        if left == 0 {
+            return &text[..end];
+        }
+        end += word.len();
+        left -= usize::from(word.contains(char::is_alphanumeric));
+    }
+    text
 }
 
 fn normalise(mut vector: Vec<f32>) -> Result<Vector, EmbedError> {
@@ -113,7 +135,18 @@ fn normalise(mut vector: Vec<f32>) -> Result<Vector, EmbedError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Vector, normalise};
+    use super::{Vector, beginning, normalise};
+
+    #[test]
+    fn the_beginning_holds_so_many_words() {
+        let text = "  one - two\u{3000}\nthree, four ";
+        for (words, expected) in
+            [(0, ""), (1, "  one "), (3, "  one - two\u{3000}\nthree, "), (4, text), (9, text)]
+        {
+            assert_eq!(beginning(text, words), expected, "{words}");
+        }
+        assert_eq!(beginning("", 3), "");
+    }
 
     #[test]
     fn only_directions_are_vectors() {

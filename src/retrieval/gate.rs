@@ -27,7 +27,7 @@ pub struct Gate {
 }
 
 /// The verdict over the candidates of all brands: each is held against its own brand's threshold.
-pub(super) fn decide(candidates: &[Candidate], settings: &SearchSettings) -> Gate {
+pub fn decide(candidates: &[Candidate], settings: &SearchSettings) -> Gate {
     let name_match = candidates.iter().any(|candidate| candidate.name_match);
     let needed = |candidate: &Candidate| {
         let share = if candidate.name_match { settings.named_share } else { 1.0 };

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::admitted::{Admitted, Groups};
 use super::calibration::{Calibration, cohort, cohort_vectors};
 use super::dense::Dense;
 use super::embedder::{EmbedError, Embedder};
+use super::kept::Kept;
 use super::language::{ENGLISH, detect, primary};
 use super::lexical::{Analyzers, Lexical, Named};
 use super::names::NameMatcher;
@@ -66,36 +66,30 @@ struct Worded {
 }
 
 impl Worded {
-    /// Those of items that have not changed are taken from `earlier`.
-    fn new(items: &[Arc<Item>], earlier: Option<&Index>) -> Result<Worded, IndexError> {
-        let worded = parallel::map(items, Analyzers::default, |analyzers, item| {
-            match earlier.and_then(|earlier| Some((earlier, earlier.place_of_same(item)?))) {
+    /// Those of items that are kept are taken over.
+    fn new(items: &[Arc<Item>], kept: Option<&Kept<'_>>) -> Result<Worded, IndexError> {
+        let places: Vec<usize> = (0..items.len()).collect();
+        let worded = parallel::map(&places, Analyzers::default, |analyzers, &item| {
+            match kept.and_then(|kept| Some((kept.earlier, kept.place(item)?))) {
                 Some((earlier, place)) => {
                     (earlier.languages[place].clone(), Arc::clone(earlier.lexical.words(place)))
                 }
                 None => {
-                    let language = language(item);
-                    let words = Arc::new(analyzers.words(item, &language));
+                    let language = language(&items[item]);
+                    let words = Arc::new(analyzers.words(&items[item], &language));
                     (language, words)
                 }
             }
         });
-        let keys = parallel::map(items, || (), |(), item| text_key(item));
         let named: Vec<Named<'_>> = items
             .iter()
             .zip(&worded)
-            .zip(&keys)
-            .map(|((item, (language, words)), key)| Named { id: &item.id, key, language, words })
+            .map(|(item, (language, words))| Named { id: &item.id, language, words })
             .collect();
-        let lexical = Lexical::build(&named, earlier.map(|earlier| &earlier.lexical))?;
+        let lexical = Lexical::build(&named, kept)?;
         drop(named);
         Ok(Worded { lexical, languages: worded.into_iter().map(|(language, _)| language).collect() })
     }
-}
-
-/// What tells the words of an item from those of another, beside their language.
-fn text_key(item: &Item) -> [u8; 16] {
-    xxh3_128(format!("{}\n{}", item.title(), item.text()).as_bytes()).to_le_bytes()
 }
 
 /// Every spelling of a brand's name.
@@ -175,13 +169,16 @@ impl Index {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Index, usize), IndexError> {
         let items: Vec<Arc<Item>> = valid(brand, now).cloned().collect();
+        let kept = earlier.map(|earlier| Kept::new(&items, earlier));
+        let kept = kept.as_ref();
         let mut embedded = 0;
         let mut dense = None;
         let mut cohort = Vec::new();
         if let Some(embedder) = embedder {
             let mut vectors = Vec::with_capacity(items.len());
             for (done, item) in items.iter().enumerate() {
-                let (of_item, computed) = match earlier.and_then(|earlier| earlier.vectors_of(item, store)) {
+                let known = kept.and_then(|kept| kept.earlier.vectors_of(kept.place(done)?, store));
+                let (of_item, computed) = match known {
                     Some(of_item) => (of_item, false),
                     None => item_vectors(item, store, embedder)?,
                 };
@@ -192,11 +189,11 @@ impl Index {
                     progress(done + 1, items.len());
                 }
             }
-            dense = Some(Dense::new(vectors));
+            dense = Some(Dense::new(vectors, kept));
             cohort = cohort_vectors(store, embedder, progress).map_err(IndexError::Cohort)?;
         }
         let names_of = names_of(brand);
-        let Worded { lexical, languages } = Worded::new(&items, earlier)?;
+        let Worded { lexical, languages } = Worded::new(&items, kept)?;
         let mut index = Index {
             brand: brand.id.as_str().into(),
             model: embedder.map(|embedder| embedder.id().to_owned()),
@@ -211,7 +208,7 @@ impl Index {
             languages,
             calibration: Calibration::default(),
         };
-        index.calibration = Calibration::measure(&index, &cohort, settings);
+        index.calibration = Calibration::measure(&index, &cohort, settings, kept);
         Ok((index, embedded))
     }
 
@@ -275,19 +272,11 @@ impl Index {
         self.items.binary_search_by(|item| item.id.as_str().cmp(id)).ok()
     }
 
-    /// The place of an item that says what this one says, under the same id.
-    fn place_of_same(&self, item: &Item) -> Option<usize> {
-        let place = self.place(&item.id)?;
-        let known = &self.items[place];
-        ((&known.body, &known.language) == (&item.body, &item.language)).then_some(place)
-    }
-
-    /// The vectors of an item that has not changed, where the store has them too.
-    fn vectors_of(&self, item: &Item, store: &mut VectorStore) -> Option<Arc<[Vector]>> {
-        let place = self.place_of_same(item)?;
-        let dense = self.dense.as_ref()?;
-        let kept = texts(item).iter().filter(|text| store.keep(text)).count();
-        (kept == dense.of_item(place).len()).then(|| Arc::clone(dense.of_item(place)))
+    /// The vectors of the item at a place, where the store has them too.
+    fn vectors_of(&self, place: usize, store: &mut VectorStore) -> Option<Arc<[Vector]>> {
+        let vectors = self.dense.as_ref()?.of_item(place);
+        let kept = texts(&self.items[place]).iter().filter(|text| store.keep(text)).count();
+        (kept == vectors.len()).then(|| Arc::clone(vectors))
     }
 
     /// Whether two items say the same: they have the same text, or vectors of at least this likeness.

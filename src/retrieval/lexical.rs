@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use tantivy::schema::Field;
 use tantivy::{TantivyError, Term};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::admitted::Admitted;
+use super::kept::Kept;
 use super::parallel;
 use super::query::{Query, Speaker};
-use super::shard::{FIELDS, Shard, Statistics, any_of};
+use super::shard::{Best, FIELDS, Shard, Statistics};
 use super::terms::{Bag, TermId, Terms, Weighed};
 use super::words::{Analyzer, is_unspaced};
 use crate::knowledge::Item;
@@ -48,6 +49,7 @@ struct Run {
 }
 
 /// The words of one language, and their pieces.
+#[derive(Clone)]
 struct Vocabulary {
     analyzer: Analyzer,
     words: Terms,
@@ -59,6 +61,8 @@ struct Vocabulary {
 pub(super) struct ItemWords {
     /// The language that they are words of, as its analyzer calls it.
     language: &'static str,
+    /// What tells the text from others.
+    key: [u8; 16],
     pub(super) words: Bag,
     pub(super) grams: Bag,
 }
@@ -77,6 +81,7 @@ impl Analyzers {
         let text = format!("{}\n{}", item.title(), item.text());
         ItemWords {
             language: analyzer.language,
+            key: xxh3_128(text.as_bytes()).to_le_bytes(),
             words: Bag::of(&analyzer.words(&text)),
             grams: Bag::of(&analyzer.grams(&text)),
         }
@@ -120,30 +125,20 @@ pub(super) struct Shares {
 pub(super) struct Named<'a> {
     /// Its id: items come sorted by it.
     pub(super) id: &'a str,
-    /// What tells its text from others.
-    pub(super) key: &'a [u8; 16],
     /// The language that its words are of.
     pub(super) language: &'a str,
     pub(super) words: &'a Arc<ItemWords>,
 }
 
 impl Lexical {
-    /// Indexes items. Runs that an earlier state has indexed are taken from it.
-    pub(super) fn build(items: &[Named<'_>], earlier: Option<&Lexical>) -> Result<Lexical, TantivyError> {
-        let mut vocabularies: BTreeMap<&str, Vocabulary> = BTreeMap::new();
-        for item in items {
-            let vocabulary = vocabularies.entry(item.words.language).or_insert_with(|| Vocabulary {
-                analyzer: Analyzer::of(Some(item.words.language)),
-                words: Terms::default(),
-                grams: Terms::default(),
-            });
-            vocabulary.words.learn(&item.words.words);
-            vocabulary.grams.learn(&item.words.grams);
-        }
+    /// Indexes items. Runs that an earlier state has indexed are taken from it, and of the vocabularies what has
+    /// not changed.
+    pub(super) fn build(items: &[Named<'_>], kept: Option<&Kept<'_>>) -> Result<Lexical, TantivyError> {
+        let vocabularies = vocabularies(items, kept);
         let languages: Vec<&str> = vocabularies.keys().copied().collect();
         let place = |words: &ItemWords| languages.iter().position(|language| *language == words.language);
         Ok(Lexical {
-            runs: runs(items, earlier)?,
+            runs: runs(items, kept.map(|kept| &kept.earlier.lexical))?,
             items: items
                 .iter()
                 .map(|item| (Arc::clone(item.words), place(item.words).unwrap_or_default()))
@@ -180,16 +175,29 @@ impl Lexical {
         let terms = terms
             .into_iter()
             .map(|(field, term, factor)| (field, TermId::of(term), boost(field) * f32::from_bits(factor)));
-        let any = any_of(terms);
-        let mut found: Vec<(f32, usize)> = Vec::new();
-        for run in &self.runs {
-            match run.shard.search(&any, count, self, among.map(|among| (among, run.start))) {
-                Ok(of_run) => found.extend(of_run.map(|(score, at)| (score, run.start + at))),
-                Err(error) => tracing::warn!(%error, "lexical search failed"),
+        match self.best(terms, count, among) {
+            Ok(best) => best.places().collect(),
+            Err(error) => {
+                tracing::warn!(%error, "lexical search failed");
+                Vec::new()
             }
         }
-        found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        found.into_iter().take(count).map(|(_, item)| item).collect()
+    }
+
+    fn best(
+        &self,
+        terms: impl Iterator<Item = (Field, TermId, f32)>,
+        count: usize,
+        among: Option<&Admitted>,
+    ) -> Result<Best, TantivyError> {
+        let mut best = Best::of(count);
+        if let Some(first) = self.runs.first() {
+            let any = first.shard.any_of(terms, self)?;
+            for run in &self.runs {
+                run.shard.search(&any, run.start, among, &mut best)?;
+            }
+        }
+        Ok(best)
     }
 
     /// What an item has in common with the turn's own text.
@@ -219,6 +227,36 @@ impl Lexical {
         let words = Terms::common(&own.words, &item.words);
         words >= 2 || (words == 1 && query.unspaced && Terms::common(&own.grams, &item.grams) >= 3)
     }
+}
+
+/// The vocabularies of all items, by their language.
+fn vocabularies(items: &[Named<'_>], kept: Option<&Kept<'_>>) -> BTreeMap<&'static str, Vocabulary> {
+    let mut all: BTreeMap<&'static str, Vocabulary> = BTreeMap::new();
+    if let Some(kept) = kept {
+        let earlier = &kept.earlier.lexical;
+        all = earlier.vocabularies.iter().map(|known| (known.analyzer.language, known.clone())).collect();
+        for (place, _) in kept.now().iter().enumerate().filter(|(_, now)| now.is_none()) {
+            let gone = earlier.words(place);
+            if let Some(vocabulary) = all.get_mut(gone.language) {
+                vocabulary.words.forget(&gone.words);
+                vocabulary.grams.forget(&gone.grams);
+            }
+        }
+    }
+    for (place, item) in items.iter().enumerate() {
+        if kept.is_some_and(|kept| kept.place(place).is_some()) {
+            continue;
+        }
+        let vocabulary = all.entry(item.words.language).or_insert_with(|| Vocabulary {
+            analyzer: Analyzer::of(Some(item.words.language)),
+            words: Terms::default(),
+            grams: Terms::default(),
+        });
+        vocabulary.words.learn(&item.words.words);
+        vocabulary.grams.learn(&item.words.grams);
+    }
+    all.retain(|_, vocabulary| !vocabulary.words.is_empty());
+    all
 }
 
 impl Vocabulary {
@@ -311,7 +349,7 @@ fn runs(items: &[Named<'_>], earlier: Option<&Lexical>) -> Result<Vec<Run>, Tant
             let run = &items[start..=place];
             let mut key = blake3::Hasher::new();
             for item in run {
-                key.update(item.key).update(item.language.as_bytes()).update(&[0]);
+                key.update(&item.words.key).update(item.language.as_bytes()).update(&[0]);
             }
             cuts.push((start, run, *key.finalize().as_bytes()));
             start = place + 1;

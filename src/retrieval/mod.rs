@@ -6,6 +6,7 @@ mod dense;
 mod embedder;
 mod gate;
 mod index;
+mod kept;
 mod language;
 mod lexical;
 mod library;
@@ -25,7 +26,7 @@ mod words;
 
 pub use calibration::Calibration;
 pub use embedder::{EmbedError, Embedder};
-pub use gate::{Gate, Verdict};
+pub use gate::{Gate, Verdict, decide};
 pub use index::{Index, IndexError, texts_without_vector};
 pub use language::detect as language_of;
 pub use library::LibraryError;

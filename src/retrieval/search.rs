@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::admitted::Admitted;
-use super::dense::Dense;
+use super::dense::{Dense, Near};
 use super::gate::{Gate, decide};
 use super::index::Index;
 use super::language::detect;
@@ -177,18 +177,20 @@ pub fn search_among(
     Hits { candidates, gate }
 }
 
-/// The best value that the gate would see: what calibration looks at.
+/// The best value that the gate would see, for a language that the model knows or not: what calibration looks at.
+/// `near` are the items nearest to the vector; no filter is applied.
 pub(super) fn best_score(
     index: &Index,
     query: &Query,
-    vectors: Option<&Vectors>,
+    (vectors, near): (Option<&Vectors>, Option<&Near>),
     settings: &SearchSettings,
     foreign: bool,
 ) -> f32 {
     let mut look = Look::new(index, query, vectors, settings);
     look.foreign = foreign;
     look.language = None;
-    look.found().into_iter().map(|found| found.score).fold(0.0, f32::max)
+    let near = near.map_or_else(Vec::new, |near| near.items.clone());
+    look.found(near).into_iter().map(|found| found.score).fold(0.0, f32::max)
 }
 
 /// One brand looked through for one query.
@@ -246,7 +248,7 @@ impl<'a> Look<'a> {
             self.index.calibration.threshold(self.foreign, self.vectors.is_some(), self.settings);
         let threshold = self.settings.threshold.unwrap_or(calibrated);
         let share = if name_match { self.settings.named_share } else { self.settings.item_share };
-        self.found()
+        self.found(self.near())
             .into_iter()
             .map(|found| Candidate {
                 passes: found.score >= threshold * share,
@@ -265,12 +267,15 @@ impl<'a> Look<'a> {
             .collect()
     }
 
-    fn found(&self) -> Vec<Found> {
+    /// The items nearest to the query's vector.
+    fn near(&self) -> Vec<usize> {
+        self.vectors.map_or_else(Vec::new, |(dense, vectors)| {
+            dense.near(vectors.ranking(), self.settings.depth, self.among.as_ref()).items
+        })
+    }
+
+    fn found(&self, near: Vec<usize>) -> Vec<Found> {
         let depth = self.settings.depth;
-        let near = match self.vectors {
-            Some((dense, vectors)) => dense.nearest(vectors.ranking(), depth, self.among.as_ref()),
-            None => Vec::new(),
-        };
         let topic = self.index.subjects.topic(self.query);
         let mut items: BTreeSet<usize> = near.into_iter().collect();
         items.extend(self.index.lexical.search(&self.words, depth, self.among.as_ref()));

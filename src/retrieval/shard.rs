@@ -1,14 +1,15 @@
 //! A run of items in tantivy: in memory, one segment, opened once. It finds candidates. The terms come as
 //! codes, so that no character of a question is syntax and a run is indexed without reading its texts again.
 
-use std::sync::{Arc, LazyLock};
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::sync::LazyLock;
 
-use tantivy::collector::TopDocs;
 use tantivy::directory::RamDirectory;
-use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query as Clause, TermQuery};
+use tantivy::query::{BooleanQuery, BoostQuery, EnableScoring, Occur, Query as Clause, TermQuery, Weight};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerManager};
-use tantivy::{DocId, IndexSettings, Score, Searcher, SegmentReader, TantivyDocument, TantivyError, Term};
+use tantivy::{IndexSettings, Score, Searcher, TantivyDocument, TantivyError, Term};
 
 pub(super) use tantivy::query::Bm25StatisticsProvider as Statistics;
 
@@ -45,16 +46,63 @@ pub(super) struct Shard {
     searcher: Searcher,
 }
 
-/// Terms with what they count, any of which may be in an item.
-pub(super) type AnyOf = BooleanQuery;
+/// Terms with what they count, any of which may be in an item; ready for every run, since the statistics are
+/// those of all items.
+pub(super) struct AnyOf(Box<dyn Weight>);
 
-/// The query for any of some terms.
-pub(super) fn any_of(terms: impl Iterator<Item = (Field, TermId, f32)>) -> AnyOf {
-    let clause = |(field, term, boost): (Field, TermId, f32)| {
-        let query = TermQuery::new(Term::from_field_text(field, &term.code()), IndexRecordOption::WithFreqs);
-        (Occur::Should, Box::new(BoostQuery::new(Box::new(query), boost)) as Box<dyn Clause>)
-    };
-    BooleanQuery::new(terms.map(clause).collect())
+/// The best items of the runs that were looked through.
+pub(super) struct Best {
+    count: usize,
+    /// The worst on top: the one with the least score, of equal ones the last.
+    found: BinaryHeap<Reverse<Scored>>,
+}
+
+/// An item's place with its score. The better is the greater.
+#[derive(PartialEq)]
+struct Scored {
+    score: Score,
+    place: usize,
+}
+
+impl Eq for Scored {}
+
+impl PartialOrd for Scored {
+    fn partial_cmp(&self, other: &Scored) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Scored {
+    fn cmp(&self, other: &Scored) -> Ordering {
+        self.score.total_cmp(&other.score).then(other.place.cmp(&self.place))
+    }
+}
+
+impl Best {
+    /// For so many.
+    pub(super) fn of(count: usize) -> Best {
+        Best { count, found: BinaryHeap::with_capacity(count + 1) }
+    }
+
+    /// What an item that comes later must exceed.
+    fn threshold(&self) -> Score {
+        match self.found.peek() {
+            Some(Reverse(worst)) if self.found.len() >= self.count => worst.score,
+            _ => Score::MIN,
+        }
+    }
+
+    fn add(&mut self, score: Score, place: usize) {
+        self.found.push(Reverse(Scored { score, place }));
+        if self.found.len() > self.count {
+            self.found.pop();
+        }
+    }
+
+    /// Their places, the best first; equal ones in the order of the items.
+    pub(super) fn places(self) -> impl Iterator<Item = usize> {
+        self.found.into_sorted_vec().into_iter().map(|Reverse(scored)| scored.place)
+    }
 }
 
 impl Shard {
@@ -78,41 +126,41 @@ impl Shard {
         Ok(Shard { searcher: writer.finalize()?.reader()?.searcher() })
     }
 
-    /// The `count` items with the most of a query, best first, as places in the run; those alone that are
-    /// admitted, where the run's first item is at a place among all.
+    /// The query for any of some terms. It serves for the other runs too.
+    pub(super) fn any_of(
+        &self,
+        terms: impl Iterator<Item = (Field, TermId, f32)>,
+        statistics: &dyn Statistics,
+    ) -> Result<AnyOf, TantivyError> {
+        let clause = |(field, term, boost): (Field, TermId, f32)| {
+            let query =
+                TermQuery::new(Term::from_field_text(field, &term.code()), IndexRecordOption::WithFreqs);
+            (Occur::Should, Box::new(BoostQuery::new(Box::new(query), boost)) as Box<dyn Clause>)
+        };
+        let scoring = EnableScoring::enabled_from_statistics_provider(statistics, &self.searcher);
+        Ok(AnyOf(BooleanQuery::new(terms.map(clause).collect()).weight(scoring)?))
+    }
+
+    /// Adds those items of the run, whose first is at the place `start` among all, that are better than the best
+    /// so far; those alone that are admitted. Runs come in the order of the items.
     pub(super) fn search(
         &self,
         query: &AnyOf,
-        count: usize,
-        statistics: &dyn Statistics,
-        among: Option<(&Admitted, usize)>,
-    ) -> Result<impl Iterator<Item = (f32, usize)>, TantivyError> {
-        let top = TopDocs::with_limit(count);
-        let found = match among {
-            None => {
-                let collector = top.order_by_score();
-                self.searcher.search_with_statistics_provider(query, &collector, statistics)?
-            }
-            Some((admitted, start)) => {
-                // The collector outlives what it borrows, so that it gets the places of its own run.
-                let places: Arc<[bool]> = (start..start + self.searcher.num_docs() as usize)
-                    .map(|place| admitted.holds(place))
-                    .collect();
-                let tweak = move |_: &SegmentReader| {
-                    let places = Arc::clone(&places);
-                    move |at: DocId, score: Score| {
-                        if places[at as usize] { score } else { Score::NEG_INFINITY }
-                    }
-                };
-                let collector = top.tweak_score(tweak);
-                let mut found =
-                    self.searcher.search_with_statistics_provider(query, &collector, statistics)?;
-                found.retain(|(score, _)| score.is_finite());
-                found
-            }
-        };
-        // One segment, filled in order: the document's number is the place.
-        Ok(found.into_iter().map(|(score, at)| (score, at.doc_id as usize)))
+        start: usize,
+        among: Option<&Admitted>,
+        best: &mut Best,
+    ) -> Result<(), TantivyError> {
+        for reader in self.searcher.segment_readers() {
+            // One segment, filled in order: the document's number is the place in the run.
+            query.0.for_each_pruning(best.threshold(), reader, &mut |at, score| {
+                let place = start + at as usize;
+                if among.is_none_or(|among| among.holds(place)) {
+                    best.add(score, place);
+                }
+                best.threshold()
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 //! compared with any other, whichever half has found it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -60,7 +61,7 @@ impl Hasher for Itself {
 }
 
 /// What is known of the terms of some texts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Terms {
     /// How many texts hold a term.
     holding: HashMap<TermId, u32, BuildHasherDefault<Itself>>,
@@ -110,6 +111,25 @@ impl Terms {
         }
         self.texts += 1;
         self.length += u64::from(bag.length);
+    }
+
+    /// Takes back what was learnt from a text.
+    pub(super) fn forget(&mut self, bag: &Bag) {
+        for (id, _) in &bag.counts {
+            if let Entry::Occupied(mut holding) = self.holding.entry(*id) {
+                *holding.get_mut() -= 1;
+                if *holding.get() == 0 {
+                    holding.remove();
+                }
+            }
+        }
+        self.texts -= 1;
+        self.length -= u64::from(bag.length);
+    }
+
+    /// Whether it knows no text.
+    pub(super) fn is_empty(&self) -> bool {
+        self.texts == 0
     }
 
     /// How many texts hold a term.

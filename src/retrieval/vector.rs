@@ -1,6 +1,7 @@
 //! Directions in fixed point, and their sketches. Sums of integers are the same in every order, so that
 //! each machine gets the same numbers, however wide its instructions are.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use pulp::{Arch, Simd, WithSimd};
@@ -65,6 +66,13 @@ impl Vector {
 /// Words of the sketch of a vector.
 pub(super) fn sketch_words(dimension: usize) -> usize {
     dimension.div_ceil(64)
+}
+
+/// Brings vectors near the processor before they are read: a number of each line of its cache is looked at, and
+/// no look waits for another, as reading them one vector after the other would.
+pub(super) fn fetch<'a>(vectors: impl Iterator<Item = &'a Vector>) {
+    const LINE: usize = 64 / size_of::<i16>();
+    black_box(vectors.flat_map(|vector| vector.0.iter().step_by(LINE)).fold(0, |all, number| all ^ number));
 }
 
 /// The cosine of a query with each of some vectors.

@@ -68,6 +68,7 @@ impl TopicWords {
 }
 
 /// Turns the text of one language into words.
+#[derive(Clone)]
 pub(super) struct Analyzer {
     /// The language's primary subtag; empty for those without a stemmer.
     pub(super) language: &'static str,

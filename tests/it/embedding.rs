@@ -36,6 +36,13 @@ fn what_means_the_same_is_nearer_than_what_does_not() {
 }
 
 #[test]
+fn what_stands_behind_the_words_that_the_model_reads_costs_nothing_and_changes_nothing() {
+    let text: String = (0..600).map(|number| format!("anvil number {number}, ")).collect();
+    let more = format!("{text}{}", "soup and leek ".repeat(400_000));
+    assert_eq!(embedder().compute(&text).unwrap(), embedder().compute(&more).unwrap());
+}
+
+#[test]
 fn threads_get_the_vectors_that_they_would_get_alone() {
     let texts: Vec<String> = (0..8).map(|number| format!("question number {number} about anvils")).collect();
     let together: Vec<_> = std::thread::scope(|scope| {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use foreword::retrieval::VectorStore;
@@ -89,4 +90,40 @@ fn words_serve_while_vectors_are_computed_and_edits_are_served_meanwhile() {
         let again = Proxy::of(site, &upstream.url(), &config).await;
         assert_eq!(retrieval(&again).await, "hybrid");
     });
+}
+
+#[test]
+fn two_processes_on_one_cache_folder_both_serve_and_leave_a_sound_file() {
+    let cache = tempfile::tempdir().unwrap();
+    calibrated(cache.path());
+    // Each needs other vectors, and forgets what it does not need.
+    let sites = [large_site(3), large_site(5)];
+    let start = |site: &Site| {
+        site.write("foreword.toml", "");
+        Command::new(env!("CARGO_BIN_EXE_foreword"))
+            .current_dir(site.folder.path())
+            .args(["explain", "How long is the anvil warranty?"])
+            .env_clear()
+            .env("FOREWORD_RETRIEVAL__MODEL", model_folder())
+            .env("FOREWORD_KNOWLEDGE__CACHE", cache.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    for _ in 0..2 {
+        let running: Vec<Child> = sites.iter().map(start).collect();
+        for process in running {
+            let output = process.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && !said.contains("built anew"), "{said}");
+            assert!(String::from_utf8_lossy(&output.stdout).contains("acme/products#anvil-warranty-length"));
+        }
+        let left: Vec<_> =
+            fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["vectors.bin"]);
+        let file = cache.path().join("vectors.bin");
+        let (mut store, problem) = VectorStore::open(&file, Some(embedder().identity()));
+        assert_eq!((problem, store.vector("Horseshoe pattern 2").is_some()), (None, true));
+    }
 }

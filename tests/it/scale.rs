@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use foreword::knowledge::{Brand, Item};
-use foreword::retrieval::{Embedder, Index, Query, SearchSettings, VectorStore, search};
+use foreword::retrieval::{Embedder, Index, Query, SearchSettings, Vector, VectorStore, search};
 use jiff::Timestamp;
+use proptest::prelude::*;
 
-use crate::support::retrieval::{brand, embedder, fact, find, index, index_with};
+use crate::support::retrieval::{brand, embedder, fact, find, in_language, index, index_with};
 
 const QUESTIONS: [&str; 4] = [
     "Which anvil is light to carry?",
@@ -91,6 +92,78 @@ fn an_index_made_from_an_earlier_one_is_the_one_made_anew() {
             }
         }
     }
+}
+
+/// What edits put in: texts of several languages, some of them about what prompts of the cohort are about.
+const TEXTS: [(&str, &str); 6] = [
+    ("en", "The anvil has ten years of warranty."),
+    ("en", "Write a poem about the capital of France, with a recipe for soup."),
+    ("de", "Der Amboss hat zehn Jahre Garantie, und das Wetter ist morgen gut."),
+    ("zh", "铁砧有十年的保修期，今天天气怎么样？"),
+    ("ru", "Какая погода будет завтра в Москве?"),
+    ("en", ""),
+];
+
+/// Replaces, inserts or removes items; ids stay sorted.
+fn apply(brand: &mut Brand, edits: &[(usize, u8, usize)]) {
+    for (number, &(place, edit, text)) in edits.iter().enumerate() {
+        let place = place % brand.items.len();
+        let (language, text) = TEXTS[text % TEXTS.len()];
+        let id = brand.items[place].id.trim_start_matches("tools/").to_owned();
+        let new = |id: &str| in_language(language, &fact("tools", id, "What changed", text));
+        match edit {
+            0 => brand.items[place] = new(&id),
+            1 => brand.items.insert(place + 1, new(&format!("{id}+{number:02}"))),
+            _ => drop(brand.items.remove(place)),
+        }
+    }
+    brand.items.sort_by(|a, b| a.id.cmp(&b.id));
+    brand.items.dedup_by(|a, b| a.id == b.id);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn edits_leave_no_trace_in_calibration_and_scores(
+        edits in prop::collection::vec((0..100_usize, 0..3_u8, 0..6_usize), 1..8),
+        more in prop::collection::vec((0..100_usize, 0..3_u8, 0..6_usize), 0..8),
+    ) {
+        let mut store = VectorStore::empty(None);
+        let mut edited = tools(None);
+        let (mut index, _) = rebuilt(&edited, &mut store, None, None);
+        for edits in [edits, more] {
+            apply(&mut edited, &edits);
+            index = rebuilt(&edited, &mut store, None, Some(&index)).0;
+            let (anew, _) = index_with(&edited, &mut store, None);
+            prop_assert_eq!(index.calibration(), anew.calibration());
+            for question in QUESTIONS {
+                prop_assert_eq!(found(&index, None, question), found(&anew, None, question));
+            }
+        }
+    }
+}
+
+#[test]
+fn edits_among_many_vectors_leave_no_trace_in_calibration_and_scores() {
+    // More than are all compared with each prompt, with vectors that are made up.
+    let vector = |seed: usize| {
+        let numbers = (0..embedder().identity().dimension).map(|at| ((seed * 389 + at * 17) as f32).sin());
+        Vector::of(&numbers.map(|number| number / 16.0).collect::<Vec<_>>())
+    };
+    let mut store = VectorStore::empty(Some(embedder().identity()));
+    let item =
+        |number: usize| fact("tools", &format!("{number:04}"), "", &format!("Tool {number} is of steel."));
+    for number in 0..1_500 {
+        store.put_vector(&format!("Tool {number} is of steel."), vector(number));
+    }
+    let mut edited = brand("tools", (0..1_500).map(item).collect());
+    let (mut index, _) = rebuilt(&edited, &mut store, Some(embedder()), None);
+    apply(&mut edited, &[(700, 0, 1), (20, 2, 0), (1_300, 1, 2)]);
+    index = rebuilt(&edited, &mut store, Some(embedder()), Some(&index)).0;
+    let (anew, _) = index_with(&edited, &mut store, Some(embedder()));
+    assert_eq!(index.calibration(), anew.calibration());
+    assert_eq!(found(&index, Some(embedder()), QUESTIONS[2]), found(&anew, Some(embedder()), QUESTIONS[2]));
 }
 
 #[test]
