@@ -34,12 +34,14 @@ pub struct SearchSettings {
     pub min_lexical_score: f32,
     /// What scores are held against in place of all calibration.
     pub threshold: Option<f32>,
-    /// A candidate passes with a score of at least this share of the threshold.
+    /// A brand is told where its best item reaches this share of the threshold.
+    pub brand_share: f32,
+    /// The same where the query names the brand.
+    pub named_share: f32,
+    /// Of a brand that is told, an item passes with a score of at least this share of the threshold.
     pub item_share: f32,
     /// And of at least this share of the best one's.
     pub best_share: f32,
-    /// What is enough where the query names the brand, as a share of the threshold.
-    pub named_share: f32,
 }
 
 impl Default for SearchSettings {
@@ -54,9 +56,10 @@ impl Default for SearchSettings {
             min_score: 0.35,
             min_lexical_score: 0.3,
             threshold: None,
-            item_share: 0.85,
-            best_share: 0.6,
+            brand_share: 0.85,
             named_share: 0.7,
+            item_share: 0.5,
+            best_share: 0.4,
         }
     }
 }
@@ -247,11 +250,14 @@ impl<'a> Look<'a> {
         let calibrated =
             self.index.calibration.threshold(self.foreign, self.vectors.is_some(), self.settings);
         let threshold = self.settings.threshold.unwrap_or(calibrated);
-        let share = if name_match { self.settings.named_share } else { self.settings.item_share };
-        self.found(self.near())
+        let share = if name_match { self.settings.named_share } else { self.settings.brand_share };
+        let found = self.found(self.near());
+        let best = found.iter().map(|found| found.score).fold(0.0, f32::max);
+        let told = best >= threshold * share;
+        found
             .into_iter()
             .map(|found| Candidate {
-                passes: found.score >= threshold * share,
+                passes: told && found.score >= threshold * self.settings.item_share,
                 score: found.score,
                 item: Arc::clone(&self.index.items[found.item]),
                 brand: Arc::clone(&self.index.brand),

@@ -326,6 +326,33 @@ fn an_endpoint_that_cannot_answer_ends_the_run_at_once() {
 }
 
 #[test]
+fn without_a_model_the_endpoint_is_asked_for_its_own() {
+    run(async {
+        let site = site();
+        let one = json_answer(&json!({"data": [{"id": "only"}, {"object": "x"}]}).to_string());
+        let two = json_answer(&json!({"data": [{"id": "a"}, {"id": "b"}]}).to_string());
+        let page = b"HTTP/1.1 404 No\r\ncontent-length: 13\r\n\r\n<h1>Hello</h1".to_vec();
+        for (steps, code, said) in [
+            (vec![Step::Send(one)], 1, "--resume"),
+            (vec![Step::Send(two)], 2, "offers a, b"),
+            (vec![Step::Send(page)], 2, "pass --model"),
+            (vec![Step::Reset], 1, "cannot be reached"),
+        ] {
+            let upstream = Upstream::start(move |_| steps.clone()).await;
+            let out = tempfile::tempdir().unwrap();
+            let folder = out.path().to_str().unwrap();
+            let ran = measure(
+                &site,
+                &["suite.yaml", "--direct", &upstream.url(), "--arms", "direct", "--report", folder],
+            )
+            .await;
+            assert_eq!(ran.code, code, "{said}: {}{}", ran.out, ran.err);
+            assert!(ran.err.contains(said), "{said}: {}", ran.err);
+        }
+    });
+}
+
+#[test]
 fn too_many_requests_are_waited_out() {
     run(async {
         let site = site();
@@ -410,7 +437,6 @@ fn wrong_arguments_and_suites_say_what_to_do() {
             (vec!["--model", "m", "--ablate", "colour"], "there is no ablation `colour`"),
             (vec!["--model", "m", "--set", "x"], "KEY=JSON"),
             (vec!["--model", "m", "--stop", "p<0.05"], "precision=0.05"),
-            (vec![], "pass --model"),
             (vec!["--model", "m", "--proxy", url], "measure.token_env"),
         ] {
             let out = tempfile::tempdir().unwrap();
@@ -506,7 +532,7 @@ fn a_question_may_expect_another_brand_than_the_suite() {
 
 #[test]
 fn the_suites_of_the_project_are_sound() {
-    for (name, organic) in [("docarray", 40), ("docarray-held-out", 24)] {
+    for (name, organic) in [("docarray", 40), ("docarray-held-out", 24), ("docarray-held-out-2", 24)] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("measure/{name}.yaml"));
         let (suite, problems) = read_suite(&file).unwrap_or_else(|problems| panic!("{problems:?}"));
         assert!(problems.is_empty(), "{problems:?}");

@@ -154,9 +154,13 @@ const OFF_TOPIC: &[&str] = &[
 #[test]
 fn t9_off_topic_questions_get_nothing_and_no_threshold_is_zero() {
     let settings = SearchSettings::default();
-    for threshold in
-        [settings.min_score, settings.min_lexical_score, settings.item_share, settings.named_share]
-    {
+    for threshold in [
+        settings.min_score,
+        settings.min_lexical_score,
+        settings.brand_share,
+        settings.named_share,
+        settings.item_share,
+    ] {
         assert!((0.3..1.0).contains(&threshold), "{settings:?}");
     }
     let repository = repository();

@@ -334,11 +334,13 @@ fn known(design: &Design, kept: Option<&Kept>) -> HashSet<String> {
 
 /// The model that the endpoint offers, where it offers one alone.
 async fn only_model(endpoints: &crate::measure::experiment::Endpoints) -> Result<String, Exit> {
-    let endpoint = endpoints.direct.as_ref().or(endpoints.proxy.as_ref());
-    let models = match endpoint {
-        Some(endpoint) => endpoint.models(Duration::from_secs(10)).await,
-        None => Vec::new(),
+    let Some(endpoint) = endpoints.direct.as_ref().or(endpoints.proxy.as_ref()) else {
+        return Err(wrong("there is nothing to ask for its models: pass --model NAME"));
     };
+    let models = endpoint.models(Duration::from_secs(10)).await.map_err(|reason| {
+        err(&format!("foreword: {} cannot be reached: {reason}; see that it runs there\n", endpoint.url));
+        Exit::Runtime
+    })?;
     match models.as_slice() {
         [model] => Ok(model.clone()),
         [] => Err(wrong("the endpoint does not say which models it has: pass --model NAME")),

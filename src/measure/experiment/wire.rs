@@ -49,19 +49,24 @@ impl Endpoint {
 }
 
 impl Endpoint {
-    /// The models that it offers, by `GET /models`; none where it does not say.
-    pub async fn models(&self, deadline: Duration) -> Vec<String> {
+    /// The models that it offers, by `GET /models`; none where it does not say. `Err`: why it cannot be reached.
+    pub async fn models(&self, deadline: Duration) -> Result<Vec<String>, String> {
         let mut request = Request::new(());
         request.headers_mut().extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
         let (parts, ()) = request.into_parts();
         let listing = async {
             let body = RequestBody::whole(Bytes::new(), None);
-            let response = self.upstream.send(parts, "/models", body).await.ok()?;
-            let listed: Value = serde_json::from_slice(&read(response.into_body()).await.ok()?).ok()?;
-            let ids = listed["data"].as_array()?.iter().filter_map(|model| model["id"].as_str());
-            Some(ids.map(str::to_owned).collect())
+            let sent = self.upstream.send(parts, "/models", body).await;
+            let response = sent.map_err(|error| chain(&error))?;
+            let body = read(response.into_body()).await.unwrap_or_default();
+            let listed: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let models = listed["data"].as_array().into_iter().flatten();
+            Ok::<Vec<String>, String>(
+                models.filter_map(|model| model["id"].as_str().map(str::to_owned)).collect(),
+            )
         };
-        tokio::time::timeout(deadline, listing).await.ok().flatten().unwrap_or_default()
+        let in_time = tokio::time::timeout(deadline, listing).await;
+        in_time.unwrap_or_else(|_| Err(format!("no answer within {} s", deadline.as_secs())))
     }
 }
 
