@@ -333,7 +333,7 @@ fn without_a_model_the_endpoint_is_asked_for_its_own() {
         let two = json_answer(&json!({"data": [{"id": "a"}, {"id": "b"}]}).to_string());
         let page = b"HTTP/1.1 404 No\r\ncontent-length: 13\r\n\r\n<h1>Hello</h1".to_vec();
         for (steps, code, said) in [
-            (vec![Step::Send(one)], 1, "--resume"),
+            (vec![Step::Send(one)], 1, "too many answers are missing"),
             (vec![Step::Send(two)], 2, "offers a, b"),
             (vec![Step::Send(page)], 2, "pass --model"),
             (vec![Step::Reset], 1, "cannot be reached"),
