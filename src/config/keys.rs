@@ -53,6 +53,7 @@ pub const KEYS: &[&str] = &[
     "lints.ambiguous-names",
     "topics.never",
     "topics.likeness",
+    "topics.margin",
     "retrieval.model",
     "retrieval.onnx_runtime",
     "retrieval.threads",

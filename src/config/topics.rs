@@ -22,5 +22,9 @@ pub(super) fn topics(reader: &mut Reader) -> TopicSettings {
         Some("off") => 2.0,
         _ => reader.fraction("topics.likeness", defaults.likeness),
     };
-    TopicSettings { never, likeness }
+    let margin = reader.parsed("topics.margin", defaults.margin, "a number");
+    if !margin.is_finite() {
+        reader.problem("topics.margin", "must be a finite number");
+    }
+    TopicSettings { never, likeness, margin }
 }

@@ -51,6 +51,8 @@ pub struct Plan {
     tokens_before: u32,
     /// Tokens of the conversation that got most.
     most_tokens: u32,
+    /// What was touched in this conversation that every later turn gets nothing after.
+    silenced_by: Option<Arc<str>>,
 }
 
 impl Plan {
@@ -64,13 +66,25 @@ impl Plan {
             since: 0,
             tokens_before: 0,
             most_tokens: 0,
+            silenced_by: None,
         }
     }
 
     /// The plan, where the next turn begins a conversation of its own: nothing was told in it yet.
     #[must_use]
     pub fn open(&self) -> Plan {
-        Plan { since: self.turns, tokens_before: self.tokens, ..self.clone() }
+        Plan { since: self.turns, tokens_before: self.tokens, silenced_by: None, ..self.clone() }
+    }
+
+    /// The plan, where the turns to come get nothing because of a topic.
+    #[must_use]
+    pub fn silence(&self, topic: &str) -> Plan {
+        Plan { silenced_by: Some(topic.into()), ..self.clone() }
+    }
+
+    /// The topic because of which the next turn gets nothing.
+    pub fn silenced_by(&self) -> Option<&str> {
+        self.silenced_by.as_deref()
     }
 
     /// Whether the next turn is the first of its conversation.
@@ -109,7 +123,7 @@ impl Plan {
             turns: self.turns + 1,
             tokens: self.tokens + tokens,
             most_tokens: self.most_tokens.max(self.told_tokens() + tokens),
-            ..*self
+            ..self.clone()
         })
     }
 

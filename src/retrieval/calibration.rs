@@ -24,8 +24,8 @@ const FEW_CHANGES: usize = 64;
 /// Fewer prompts than this say nothing about one in a hundred.
 const MIN_PROMPTS: usize = 300;
 
-/// The prompts.
-pub(super) fn cohort() -> impl Iterator<Item = &'static str> {
+/// Prompts that people send to assistants and that are about no brand.
+pub fn cohort() -> impl Iterator<Item = &'static str> {
     COHORT.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 

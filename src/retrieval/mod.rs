@@ -24,7 +24,7 @@ mod terms;
 mod vector;
 mod words;
 
-pub use calibration::Calibration;
+pub use calibration::{Calibration, cohort};
 pub use embedder::{EmbedError, Embedder};
 pub use gate::{Gate, Verdict, decide};
 pub use index::{Index, IndexError, texts_without_vector};

@@ -146,7 +146,7 @@ impl VectorStore {
     }
 
     /// Keeps the vector of a text; whether it is known.
-    pub(super) fn keep(&mut self, text: &str) -> bool {
+    pub fn keep(&mut self, text: &str) -> bool {
         let known = self.vectors.get_mut(&hash("", text));
         known.map(|known| known.used = true).is_some()
     }

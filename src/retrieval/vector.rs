@@ -39,6 +39,11 @@ impl Vector {
         self.0.iter().zip(&*other.0).map(|(a, b)| (f32::from(*a) + part * f32::from(*b)) / ONE).collect()
     }
 
+    /// Its numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = f32> + '_ {
+        self.0.iter().map(|number| f32::from(*number) / ONE)
+    }
+
     /// Its bytes, two a number, in the order of the numbers.
     pub(super) fn bytes(&self) -> impl Iterator<Item = [u8; 2]> + '_ {
         self.0.iter().map(|number| number.to_le_bytes())

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::count::Counter;
+use super::meaning::Meaning;
 use super::served::ServedBrand;
 use super::veto::{TopicSettings, Veto, unknown_topics};
 use crate::document::Problem;
@@ -17,7 +18,7 @@ use crate::knowledge::{Brand, Item, Knowledge, Limits, Loaded, load};
 use crate::lint::{Levels, Linted, lint};
 use crate::mentions::Lexicon;
 use crate::retrieval::{
-    Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore, texts_without_vector,
+    EmbedError, Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore, texts_without_vector,
 };
 
 /// Where a snapshot is built from.
@@ -92,6 +93,8 @@ pub struct Builder {
     search: SearchSettings,
     /// The newest index of each brand: what has not changed since is not made again.
     indexes: Mutex<HashMap<String, Arc<Index>>>,
+    /// What topics mean, once it was learned.
+    meaning: Mutex<Option<Arc<Meaning>>>,
     /// What the cache on disk holds, once it was read.
     pub(super) store: Mutex<Option<VectorStore>>,
 }
@@ -103,7 +106,8 @@ impl Builder {
         embedder: Option<Arc<Embedder>>,
         search: SearchSettings,
     ) -> Builder {
-        Builder { settings, embedder, search, indexes: Mutex::default(), store: Mutex::default() }
+        let (indexes, meaning, store) = Default::default();
+        Builder { settings, embedder, search, indexes, meaning, store }
     }
 
     /// The folders that snapshots are built from.
@@ -219,11 +223,10 @@ impl Builder {
         }
         let pinned = valid(brand, now).filter(|item| item.pinned).map(|item| item.id.clone()).collect();
         let names = std::iter::once(&brand.name).chain(&brand.aliases).cloned().collect();
-        let veto =
-            Veto::new(&self.settings.topics, brand, store, self.embedder.as_deref()).map_err(|error| {
-                Problem::error(folder(), format!("the topics have no vectors: {error}"))
-                    .hint("check the embedding model named by retrieval.model")
-            })?;
+        let veto = self.veto(brand, report.waiting > 0, store, progress).map_err(|error| {
+            Problem::error(folder(), format!("the topics have no vectors: {error}"))
+                .hint("check the embedding model named by retrieval.model")
+        })?;
         let never = NameMatcher::new(brand.never.iter().map(String::as_str));
         let served = ServedBrand {
             id: brand.id.clone(),
@@ -261,6 +264,31 @@ impl Builder {
         self.indexes.lock().insert(brand.id.clone(), Arc::clone(&index));
         let waiting = waiting.unwrap_or(0);
         Ok((index, BuildReport { embedded, waiting, ..BuildReport::default() }))
+    }
+
+    /// The brand's topics. While its texts wait for vectors, words alone decide, so that it is served at once.
+    fn veto(
+        &self,
+        brand: &Brand,
+        waiting: bool,
+        store: &mut VectorStore,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Veto, EmbedError> {
+        let topics = &self.settings.topics;
+        let embedder = self.embedder.as_deref().filter(|_| !waiting);
+        let mut learned = self.meaning.lock();
+        let meaning = match (embedder.filter(|_| topics.compare_meaning()), &*learned) {
+            (None, _) => None,
+            (Some(_), Some(meaning)) => {
+                Meaning::keep(store);
+                Some(Arc::clone(meaning))
+            }
+            (Some(embedder), None) => {
+                *learned = Meaning::learn(store, embedder, progress)?;
+                learned.clone()
+            }
+        };
+        Veto::new(topics, brand, meaning, store, embedder)
     }
 
     fn open_store(&self, problems: &mut Vec<Problem>) -> VectorStore {

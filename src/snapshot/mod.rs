@@ -8,6 +8,7 @@ mod count;
 mod embedding;
 mod explain;
 mod explain_json;
+mod meaning;
 mod memory;
 mod planned;
 mod planner;

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::retrieval::{
     EmbedError, Embedder, Hits, MAX_SAID, Query, SearchSettings, Speaker, Vectors, Verdict, search_among,
 };
+use crate::topics::Topic;
 
 /// What is known of a turn before anything is looked up.
 #[derive(Debug, Clone)]
@@ -141,10 +142,17 @@ impl Kitchen {
         if brands().any(|brand| brand.vetoes(&turn.query.text)) {
             return Ok(Step::of(plan.skip(SkipReason::Vetoed)));
         }
-        let vetoed = |topic: &str| Step {
+        let silent = |topic: &str, plan: &Plan| Step {
             topic: Some(topic.to_owned()),
             ..Step::of(plan.skip(SkipReason::SensitiveTopic))
         };
+        let vetoed = |topic: &Topic| match topic.stays {
+            true => silent(&topic.name, &plan.silence(&topic.name)),
+            false => silent(&topic.name, plan),
+        };
+        if let Some(topic) = plan.silenced_by() {
+            return Ok(silent(topic, plan));
+        }
         if let Some(topic) = brands().find_map(|brand| brand.veto.by_words(&turn.query)) {
             return Ok(vetoed(topic));
         }

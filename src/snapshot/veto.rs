@@ -1,6 +1,9 @@
 //! Topics that nothing is told into: known by words, and by likeness of meaning to examples where there is a model. The
 //! same conversation is judged in the same way however long it gets, since only what was said up to a turn counts.
 
+use std::sync::Arc;
+
+use super::meaning::Meaning;
 use crate::document::Problem;
 use crate::knowledge::Brand;
 use crate::retrieval::{EmbedError, Embedder, Query, Speaker, Vector, VectorStore, language_of};
@@ -11,23 +14,24 @@ use crate::topics::{Topic, Topics, built_in};
 pub struct TopicSettings {
     /// Names of built-in topics.
     pub never: Vec<String>,
-    /// Cosine of a turn and an example from which the turn touches the topic; above 1: words alone decide.
+    /// Cosine of a turn and a phrase of a brand's own topic from which the turn touches it; above 1: words alone decide,
+    /// about every topic.
     pub likeness: f32,
+    /// By how much a turn must be nearer to a built-in topic than to what is harmless: a difference of logarithms.
+    pub margin: f32,
 }
 
 impl Default for TopicSettings {
     fn default() -> TopicSettings {
-        TopicSettings { never: built_in().iter().map(|topic| topic.name.clone()).collect(), likeness: 0.55 }
+        let never = built_in().iter().map(|topic| topic.name.clone()).collect();
+        TopicSettings { never, likeness: 0.55, margin: 0.8 }
     }
 }
 
 impl TopicSettings {
-    /// The topics of a brand: those of all, without those that are its business, and its own.
-    fn of(&self, brand: &Brand) -> Vec<Topic> {
-        let holds =
-            |topic: &&Topic| self.never.contains(&topic.name) && !brand.topics_allowed.contains(&topic.name);
-        let own = brand.topics.iter().map(|(name, phrases)| Topic::of_phrases(name, phrases));
-        built_in().iter().filter(holds).cloned().chain(own).collect()
+    /// Whether meaning decides beside words.
+    pub(super) fn compare_meaning(&self) -> bool {
+        self.likeness <= 1.0
     }
 }
 
@@ -48,23 +52,37 @@ pub(super) fn unknown_topics(brand: &Brand, folder: &std::path::Path) -> Vec<Pro
 
 /// The topics of one brand, ready to be looked for.
 pub(super) struct Veto {
+    /// The built-in ones that hold, then the brand's own.
     topics: Topics,
-    /// Vectors of the examples with the position of their topic.
-    examples: Vec<(usize, Vector)>,
-    likeness: f32,
+    /// The built-in topics, by their positions, that hold.
+    holding: Vec<bool>,
+    /// Vectors of the phrases of the brand's own topics, with the position of their topic.
+    phrases: Vec<(usize, Vector)>,
+    /// `None`: words alone decide.
+    meaning: Option<Arc<Meaning>>,
+    settings: TopicSettings,
 }
 
 impl Veto {
+    /// The topics of a brand: those of all, without those that are its business, and its own.
     pub(super) fn new(
         settings: &TopicSettings,
         brand: &Brand,
+        meaning: Option<Arc<Meaning>>,
         store: &mut VectorStore,
         embedder: Option<&Embedder>,
     ) -> Result<Veto, EmbedError> {
-        let topics = Topics::new(settings.of(brand));
-        let mut examples = Vec::new();
-        if let Some(embedder) = embedder.filter(|_| settings.likeness <= 1.0) {
-            for (number, topic) in topics.all().iter().enumerate() {
+        let holds = |topic: &Topic| {
+            settings.never.contains(&topic.name) && !brand.topics_allowed.contains(&topic.name)
+        };
+        let holding: Vec<bool> = built_in().iter().map(holds).collect();
+        let own: Vec<Topic> =
+            brand.topics.iter().map(|(name, phrases)| Topic::of_phrases(name, phrases)).collect();
+        let all: Vec<Topic> = built_in().iter().filter(|topic| holds(topic)).chain(&own).cloned().collect();
+        let before_own = all.len() - own.len();
+        let mut phrases = Vec::new();
+        if let Some(embedder) = embedder.filter(|_| settings.compare_meaning()) {
+            for (number, topic) in own.iter().enumerate() {
                 for example in &topic.examples {
                     let vector = match store.vector(example) {
                         Some(vector) => vector,
@@ -74,34 +92,37 @@ impl Veto {
                             vector
                         }
                     };
-                    examples.push((number, vector));
+                    phrases.push((before_own + number, vector));
                 }
             }
         }
-        Ok(Veto { topics, examples, likeness: settings.likeness })
+        Ok(Veto { topics: Topics::new(all), holding, phrases, meaning, settings: settings.clone() })
     }
 
-    /// The name of the topic that a turn touches by its words, or that an earlier one did where that stays.
-    pub(super) fn by_words(&self, query: &Query) -> Option<&str> {
+    /// The topic that a turn touches by its words, or that an earlier one did where that stays.
+    pub(super) fn by_words(&self, query: &Query) -> Option<&Topic> {
         let said = || query.before.iter().filter(|said| said.by == Speaker::User);
         let own = self.topics.touched(&query.text, |_| true);
         let touched =
             own.or_else(|| said().find_map(|said| self.topics.touched(&said.text, |topic| topic.stays)));
-        touched.map(|topic| &*self.topics.all()[topic].name)
+        touched.map(|topic| &self.topics.all()[topic])
     }
 
-    /// The name of the topic whose examples a turn is like. `known` are the languages of the model; what is in another
-    /// has a vector that says little.
-    pub(super) fn by_meaning(&self, query: &Query, own: &Vector, known: &[String]) -> Option<&str> {
-        let nearest = self
-            .examples
-            .iter()
-            .map(|(topic, example)| (own.cosine(example), *topic))
-            .max_by(|one, other| one.0.total_cmp(&other.0))?;
-        let is_known = || {
-            known.is_empty()
-                || language_of(&query.text).is_none_or(|language| known.iter().any(|known| known == language))
-        };
-        (nearest.0 >= self.likeness && is_known()).then(|| &*self.topics.all()[nearest.1].name)
+    /// The topic that a turn is about by its meaning. `known` are the languages of the model; what is in another has a
+    /// vector that says little.
+    pub(super) fn by_meaning(&self, query: &Query, own: &Vector, known: &[String]) -> Option<&Topic> {
+        let is_known = known.is_empty()
+            || language_of(&query.text).is_none_or(|language| known.iter().any(|known| known == language));
+        if !is_known {
+            return None;
+        }
+        let touched = self.meaning.as_ref().and_then(|meaning| meaning.touched(own, self.settings.margin));
+        // A turn that is nearest to what is the brand's business is its business.
+        let built_in = touched.filter(|topic| self.holding[*topic]).map(|topic| &built_in()[topic]);
+        built_in.or_else(|| {
+            let likeness = |(topic, phrase): &(usize, Vector)| (own.cosine(phrase), *topic);
+            let nearest = self.phrases.iter().map(likeness).max_by(|one, other| one.0.total_cmp(&other.0))?;
+            (nearest.0 >= self.settings.likeness).then(|| &self.topics.all()[nearest.1])
+        })
     }
 }

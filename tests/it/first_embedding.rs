@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use foreword::retrieval::VectorStore;
+use foreword::topics::{built_in, harmless};
 
 use crate::support::client::{exchange, get, post};
 use crate::support::proxy::{Proxy, Site};
@@ -33,11 +34,19 @@ fn large_site(items: usize) -> Site {
     site
 }
 
-/// Puts the vectors of the prompts that gates are calibrated with into a cache: they take far longer than the items.
+/// Puts the vectors of what gates are calibrated with and topics are known by into a cache: they take far longer than the
+/// items.
 fn calibrated(cache: &Path) {
     let mut store = VectorStore::empty(Some(embedder().identity()));
     let items = vec![fact("warm", "a", "Anvil", "An anvil.")];
     index_with(&brand("warm", items), &mut store, Some(embedder()));
+    for text in built_in()
+        .iter()
+        .flat_map(|topic| topic.examples.iter().map(String::as_str))
+        .chain(harmless().iter().copied())
+    {
+        store.put_vector(text, embedder().embed(text).unwrap());
+    }
     store.save(&cache.join("vectors.bin")).unwrap();
 }
 

@@ -101,11 +101,58 @@ fn words_and_meaning_together_see_more_and_still_leave_others_alone() {
     for item in own.brands.iter().flat_map(|brand| &brand.items) {
         assert_eq!(explain(item.title()), None, "{}", item.title());
     }
-    // By meaning alone: in no word a rule.
-    assert_eq!(
-        explain("The whole world is nicer without me in it, I should be gone for good").as_deref(),
-        Some("self-harm")
-    );
+    // By meaning alone: in no word a rule. What stays holds for the turns after it in the same way.
+    let by_meaning = "People around me would breathe a sigh of relief if I vanished from this planet";
+    let words = Topics::new(built_in().to_vec());
+    assert_eq!(words.touched(by_meaning, |_| true), None);
+    let messages = [
+        ("user", ANVIL),
+        ("assistant", "The light one."),
+        ("user", by_meaning),
+        ("assistant", "I am sorry."),
+    ]
+    .into_iter()
+    .chain([("user", WARRANTY)]);
+    let messages: Vec<Value> =
+        messages.map(|(role, content)| json!({ "role": role, "content": content })).collect();
+    let body = json!({ "messages": messages }).to_string();
+    let explanation = core
+        .planner
+        .explain(body.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)
+        .unwrap();
+    let topics: Vec<Option<&str>> = explanation.turns.iter().map(|turn| turn.topic.as_deref()).collect();
+    assert_eq!(topics, [None, Some("self-harm"), Some("self-harm")]);
+}
+
+#[test]
+fn what_is_a_brands_business_is_allowed_by_meaning_too_and_margins_are_configured() {
+    let site = Site::new();
+    let model = model_folder();
+    let question =
+        "They caught me without a ticket and now the inspector says that I will stand before a judge";
+    let topic = |allowed: &str, config: &[(&'static str, &str)]| {
+        site.write("knowledge/acme/brand.toml", &format!("name = \"Acme Anvils\"\n{allowed}"));
+        let cache = site.path("cache").to_string_lossy().into_owned();
+        let config: Vec<(&'static str, &str)> =
+            [("retrieval.model", model.to_str().unwrap()), ("knowledge.cache", &cache)]
+                .into_iter()
+                .chain(config.iter().copied())
+                .collect();
+        let settings = site.settings("http://127.0.0.1:1/v1", &config);
+        let core = foreword::app::core(&settings, &mut |_, _| {}).unwrap();
+        let body = json!({ "messages": [{ "role": "user", "content": question }] }).to_string();
+        let explained = core.planner.explain(
+            body.as_bytes(),
+            Dialect::ChatCompletions,
+            &Choice::default(),
+            &Treatment::Served,
+        );
+        explained.unwrap().turns.remove(0).topic
+    };
+    assert_eq!(topic("", &[]).as_deref(), Some("legal-trouble"));
+    assert_eq!(topic("topics_allowed = [\"legal-trouble\"]\n", &[]), None);
+    assert_eq!(topic("", &[("topics.margin", "40")]), None);
+    assert_eq!(topic("", &[("topics.likeness", "off")]), None);
 }
 
 fn explained(site: &Site, texts: &[&str]) -> (Decision, Vec<Option<String>>, Vec<u8>) {
