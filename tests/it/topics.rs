@@ -16,8 +16,8 @@ use crate::support::proxy::Site;
 use crate::support::retrieval::{embedder, model_folder};
 
 /// Recall on turns that no rule was written for, somewhat below what was measured: words alone, and with meaning.
-const UNSEEN_BY_WORDS: f64 = 0.25;
-const UNSEEN: f64 = 0.28;
+const UNSEEN_BY_WORDS: f64 = 0.45;
+const UNSEEN: f64 = 0.75;
 
 /// A turn that a person has labelled.
 struct Turn {
