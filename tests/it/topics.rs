@@ -152,7 +152,6 @@ fn what_is_a_brands_business_is_allowed_by_meaning_too_and_margins_are_configure
     assert_eq!(topic("", &[]).as_deref(), Some("legal-trouble"));
     assert_eq!(topic("topics_allowed = [\"legal-trouble\"]\n", &[]), None);
     assert_eq!(topic("", &[("topics.margin", "40")]), None);
-    assert_eq!(topic("", &[("topics.likeness", "off")]), None);
 }
 
 fn explained(site: &Site, texts: &[&str]) -> (Decision, Vec<Option<String>>, Vec<u8>) {
