@@ -154,7 +154,8 @@ impl Plan {
         (recipe.order.arrange(chosen), reason)
     }
 
-    fn has_told(&self, item: &Item) -> bool {
+    /// Whether the conversation of the next turn has got this item.
+    pub fn has_told(&self, item: &Item) -> bool {
         let of_this = self.placed.iter().rev().take_while(|placed| placed.turn >= self.since);
         of_this.flat_map(|placed| placed.items.iter()).any(|told| told.id == item.id)
     }

@@ -127,6 +127,8 @@ pub struct Candidate {
     pub name_match: bool,
     /// Whether it may be told, if the gate passes the turn.
     pub passes: bool,
+    /// Whether it fits by itself. What passes besides keeps such a one company.
+    pub leads: bool,
     /// The id of a better one that says the same.
     pub duplicate_of: Option<String>,
 }
@@ -258,6 +260,7 @@ impl<'a> Look<'a> {
             .into_iter()
             .map(|found| Candidate {
                 passes: told && found.score >= threshold * self.settings.item_share,
+                leads: found.score >= threshold * share,
                 score: found.score,
                 item: Arc::clone(&self.index.items[found.item]),
                 brand: Arc::clone(&self.index.brand),

@@ -111,6 +111,8 @@ impl Explanation {
             "duplicate"
         } else if self.turns[..number].iter().any(tells) {
             "told_before"
+        } else if turn.placed.is_none() && !candidate.leads {
+            "company"
         } else if self.is_full(turn) {
             "full"
         } else {

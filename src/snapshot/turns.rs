@@ -183,10 +183,13 @@ impl Kitchen {
         if hits.gate.verdict != Verdict::Pass {
             return Ok(Step { hits: Some(hits), ..Step::of(plan.skip(SkipReason::BelowThreshold)) });
         }
-        let offers: Vec<&Prepared> = hits
-            .candidates
-            .iter()
-            .filter(|candidate| candidate.passes && candidate.duplicate_of.is_none())
+        let fitting = hits.candidates.iter().filter(|it| it.passes && it.duplicate_of.is_none());
+        let mut leading = fitting.clone().filter(|it| it.leads).peekable();
+        if leading.peek().is_some() && leading.all(|it| plan.has_told(&it.item)) {
+            // Company for nothing new would only be less and less to the point.
+            return Ok(Step { hits: Some(hits), ..Step::of(plan.skip(SkipReason::AlreadyTold)) });
+        }
+        let offers: Vec<&Prepared> = fitting
             .filter_map(|candidate| brands().find_map(|brand| brand.prepared(&candidate.item.id)))
             .collect();
         let offers = telling.prepare(snapshot, scope, &turn.query, offers)?;

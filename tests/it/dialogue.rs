@@ -1,7 +1,12 @@
 //! Retrieval in conversations: what was said before, subjects that are carried on, the gate's calibration.
 
+use foreword::app;
+use foreword::chat::Dialect;
+use foreword::inject::{SkipReason, TurnOutcome};
 use foreword::retrieval::{Index, SearchSettings, Speaker, Verdict};
+use foreword::snapshot::{Choice, ExplainedTurn, Treatment};
 
+use crate::support::proxy::Site;
 use crate::support::retrieval::{brand, embedder, fact, find, find_after, in_language, index, repository};
 
 fn hotels() -> foreword::knowledge::Brand {
@@ -188,4 +193,30 @@ fn languages_without_spaces_are_searched() {
         assert_eq!(hits.candidates[0].item.id, id, "{question}");
         assert_eq!(hits.gate.verdict, Verdict::Pass, "{question}: {}", hits.gate.reason);
     }
+}
+
+#[test]
+fn items_keep_company_to_one_that_is_new_and_are_not_told_without() {
+    let site = Site::new();
+    // One item a turn, so that what fits is told one after the other.
+    let recipe = site.path("prompts/pairs.md");
+    let one = std::fs::read_to_string(&recipe).unwrap().replace("max_items: 4", "max_items: 1");
+    std::fs::write(&recipe, one).unwrap();
+    let settings = site.settings("http://127.0.0.1:1/v1", &[]);
+    let planner = app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}")).planner;
+    let turn = r#"{"role":"user","content":"Which anvil is the lightest to carry?"}"#;
+    let body = format!(r#"{{"messages":[{}]}}"#, [turn; 6].join(r#",{"role":"assistant","content":"ok"},"#));
+    let explained = planner
+        .explain(body.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)
+        .unwrap_or_else(|error| panic!("{error:?}"));
+    let fits = |turn: &ExplainedTurn, leads: bool| {
+        let candidates = turn.hits.iter().flat_map(|hits| &hits.candidates);
+        candidates.filter(|it| it.passes && it.duplicate_of.is_none() && it.leads == leads).count()
+    };
+    let told = explained.turns.iter().filter(|turn| turn.placed.is_some()).count();
+    let first = &explained.turns[0];
+    assert_eq!(told, fits(first, true), "what fits by itself, and no more");
+    assert!(fits(first, false) > 0, "there was company that is not told");
+    let last = explained.turns.last().unwrap();
+    assert_eq!(last.outcome, TurnOutcome::Skipped(SkipReason::AlreadyTold));
 }
