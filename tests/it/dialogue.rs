@@ -202,9 +202,13 @@ fn items_keep_company_to_one_that_is_new_and_are_not_told_without() {
     let recipe = site.path("prompts/pairs.md");
     let one = std::fs::read_to_string(&recipe).unwrap().replace("max_items: 4", "max_items: 1");
     std::fs::write(&recipe, one).unwrap();
+    site.write(
+        "knowledge/acme/heavy.md",
+        "# How to carry a heavy anvil\n\nTwo people carry it with straps.\n",
+    );
     let settings = site.settings("http://127.0.0.1:1/v1", &[]);
     let planner = app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}")).planner;
-    let turn = r#"{"role":"user","content":"Which anvil is the lightest to carry?"}"#;
+    let turn = r#"{"role":"user","content":"Which anvil is the lightest one to carry through deep snow in winter?"}"#;
     let body = format!(r#"{{"messages":[{}]}}"#, [turn; 6].join(r#",{"role":"assistant","content":"ok"},"#));
     let explained = planner
         .explain(body.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)

@@ -6,7 +6,7 @@ use std::process::Command;
 use foreword::retrieval::{Embedder, EmbedderSettings, ModelSource, OpenError};
 
 use crate::support::proxy::Site;
-use crate::support::retrieval::{embedder, model, model_folder};
+use crate::support::retrieval::{embedder, model, model_folder, warm};
 
 #[test]
 fn a_text_has_one_vector_of_length_1() {
@@ -126,6 +126,7 @@ const QUESTION: &str = "Which anvil is the lightest to carry?";
 /// exit code, what it printed and its messages.
 fn explain(site: &Site, model: &Path, variables: &[(&str, &Path)]) -> (i32, String, String) {
     site.write("foreword.toml", "");
+    warm(&site.path(".foreword/cache/vectors.bin"));
     let output = Command::new(env!("CARGO_BIN_EXE_foreword"))
         .current_dir(site.folder.path())
         .args(["explain", QUESTION])

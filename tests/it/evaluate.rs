@@ -10,7 +10,7 @@ use foreword::evaluate::{
 use foreword::retrieval::Speaker;
 
 use crate::support::proxy::Site;
-use crate::support::retrieval::model_folder;
+use crate::support::retrieval::{model_folder, warm};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/evaluate").join(name)
@@ -89,6 +89,7 @@ fn collection(site: &Site) -> PathBuf {
 
 fn evaluate(site: &Site, arguments: &[&str]) -> (i32, String, String) {
     site.write("foreword.toml", "");
+    warm(&site.path(".foreword/cache/evaluate-set.bin"));
     let output = Command::new(env!("CARGO_BIN_EXE_foreword"))
         .current_dir(site.folder.path())
         .arg("evaluate")

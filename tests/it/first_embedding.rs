@@ -1,16 +1,14 @@
 //! The first start with many texts: words serve while vectors are computed, and what was computed is kept.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use foreword::retrieval::VectorStore;
-use foreword::topics::{built_in, harmless};
 
 use crate::support::client::{exchange, get, post};
 use crate::support::proxy::{Proxy, Site};
-use crate::support::retrieval::{brand, embedder, fact, index_with, model_folder};
+use crate::support::retrieval::{embedder, model_folder, warm};
 use crate::support::run;
 use crate::support::upstream::Upstream;
 
@@ -34,22 +32,6 @@ fn large_site(items: usize) -> Site {
     site
 }
 
-/// Puts the vectors of what gates are calibrated with and topics are known by into a cache: they take far longer than the
-/// items.
-fn calibrated(cache: &Path) {
-    let mut store = VectorStore::empty(Some(embedder().identity()));
-    let items = vec![fact("warm", "a", "Anvil", "An anvil.")];
-    index_with(&brand("warm", items), &mut store, Some(embedder()));
-    for text in built_in()
-        .iter()
-        .flat_map(|topic| topic.examples.iter().map(String::as_str))
-        .chain(harmless().iter().copied())
-    {
-        store.put_vector(text, embedder().embed(text).unwrap());
-    }
-    store.save(&cache.join("vectors.bin")).unwrap();
-}
-
 async fn retrieval(proxy: &Proxy) -> String {
     let answer = exchange(proxy.admin, &get("/readyz")).await.text();
     let body: serde_json::Value = serde_json::from_str(&answer).unwrap();
@@ -59,14 +41,14 @@ async fn retrieval(proxy: &Proxy) -> String {
 
 #[test]
 fn words_serve_while_vectors_are_computed_and_edits_are_served_meanwhile() {
-    let site = large_site(60);
+    let site = large_site(30);
     let cache = site.path("cache");
-    calibrated(&cache);
+    warm(&cache.join("vectors.bin"));
     run(async move {
         let model = model_folder().to_string_lossy().into_owned();
         let config = [
             ("retrieval.model", &*model),
-            ("retrieval.lexical_first", "50"),
+            ("retrieval.lexical_first", "20"),
             ("knowledge.cache", &*cache.to_string_lossy()),
         ];
         let upstream = Upstream::answering("{}").await;
@@ -104,7 +86,7 @@ fn words_serve_while_vectors_are_computed_and_edits_are_served_meanwhile() {
 #[test]
 fn two_processes_on_one_cache_folder_both_serve_and_leave_a_sound_file() {
     let cache = tempfile::tempdir().unwrap();
-    calibrated(cache.path());
+    warm(&cache.path().join("vectors.bin"));
     // Each needs other vectors, and forgets what it does not need.
     let sites = [large_site(3), large_site(5)];
     let start = |site: &Site| {

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use foreword::app;
 use foreword::config::{self, Overrides, Settings};
 use foreword::metrics::Metrics;
+use foreword::retrieval::ModelSource;
 use foreword::server::Drained;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use super::retrieval::warm;
 
 /// A brand that retrieval by words finds for questions about anvils.
 pub const KNOWLEDGE: &[(&str, &str)] = &[
@@ -76,7 +79,13 @@ impl Site {
         ];
         values.extend(config.iter().map(|(key, value)| (*key, (*value).to_owned())));
         let (settings, problems) = config::load(&file, false, &Overrides { values });
-        settings.unwrap_or_else(|| panic!("{problems:?}"))
+        let settings = settings.unwrap_or_else(|| panic!("{problems:?}"));
+        if !matches!(settings.embedder.model, ModelSource::Off)
+            && let Some(cache) = &settings.snapshot.cache
+        {
+            warm(cache);
+        }
+        settings
     }
 }
 

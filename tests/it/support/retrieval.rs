@@ -8,6 +8,7 @@ use foreword::knowledge::{Body, Brand, Disclosure, Item, Limits, Origin, Validit
 use foreword::retrieval::{
     Embedder, EmbedderSettings, Hits, Index, ModelSource, Query, SearchSettings, Speaker, VectorStore, search,
 };
+use foreword::topics::{built_in, harmless};
 use jiff::Timestamp;
 
 /// The folder that holds the embedding model.
@@ -78,6 +79,33 @@ pub fn brand(id: &str, items: Vec<Arc<Item>>) -> Brand {
         holdout: None,
         items,
     }
+}
+
+/// Makes a cache of vectors, unless there is one, that holds those of what gates are calibrated with and topics are known by.
+/// They take far longer than the items of a test, and so are computed once for all.
+pub fn warm(file: &Path) {
+    static WARM: OnceLock<Vec<u8>> = OnceLock::new();
+    if file.exists() {
+        return;
+    }
+    let bytes = WARM.get_or_init(|| {
+        let mut store = VectorStore::empty(Some(embedder().identity()));
+        index_with(
+            &brand("warm", vec![fact("warm", "a", "Anvil", "An anvil.")]),
+            &mut store,
+            Some(embedder()),
+        );
+        let examples = built_in().iter().flat_map(|topic| topic.examples.iter().map(String::as_str));
+        for text in examples.chain(harmless().iter().copied()) {
+            store.put_vector(text, embedder().embed(text).unwrap());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("vectors.bin");
+        store.save(&made).unwrap();
+        std::fs::read(made).unwrap()
+    });
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, bytes).unwrap();
 }
 
 /// Indexes a brand, with vectors or without.
