@@ -41,14 +41,14 @@ async fn retrieval(proxy: &Proxy) -> String {
 
 #[test]
 fn words_serve_while_vectors_are_computed_and_edits_are_served_meanwhile() {
-    let site = large_site(30);
+    let site = large_site(12);
     let cache = site.path("cache");
     warm(&cache.join("vectors.bin"));
     run(async move {
         let model = model_folder().to_string_lossy().into_owned();
         let config = [
             ("retrieval.model", &*model),
-            ("retrieval.lexical_first", "20"),
+            ("retrieval.lexical_first", "10"),
             ("knowledge.cache", &*cache.to_string_lossy()),
         ];
         let upstream = Upstream::answering("{}").await;
