@@ -8,7 +8,7 @@ from processes import Child, Children, ProcessError
 
 ROOT = Path(__file__).resolve().parents[2]
 # Long enough for embedding all knowledge once with a slow, unoptimised binary.
-READY_SECONDS = 180
+READY_SECONDS = 400
 
 
 @dataclass
