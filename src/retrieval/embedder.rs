@@ -19,6 +19,8 @@ const BLENDED: f32 = 0.4;
 /// Words of a text that are given to the model, at least: each is a token or more, and what comes behind the last
 /// token that a model reads only costs.
 const MIN_WORDS: usize = 512;
+/// Bytes of each of them, at most in the mean: more than a token has in any script, also where no spaces divide words.
+const WORD_BYTES: usize = 64;
 
 /// How long a text waits for those before it. One takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -112,6 +114,7 @@ impl Embedder {
 
 /// The first words of a text, with what stands between them.
 fn beginning(text: &str, words: usize) -> &str {
+    let text = &text[..text.floor_char_boundary(words.saturating_mul(WORD_BYTES))];
     let mut end = 0;
     let mut left = words;
     for word in text.split_inclusive(char::is_whitespace) {
@@ -146,6 +149,9 @@ mod tests {
             assert_eq!(beginning(text, words), expected, "{words}");
         }
         assert_eq!(beginning("", 3), "");
+        // Where no spaces divide words, as much as they would be.
+        let unspaced = "\u{6f22}".repeat(1_000);
+        assert_eq!(beginning(&unspaced, 3).len(), 192);
     }
 
     #[test]

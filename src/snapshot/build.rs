@@ -275,14 +275,15 @@ impl Builder {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Veto, EmbedError> {
         let topics = &self.settings.topics;
+        if self.embedder.is_some() && topics.compare_meaning() {
+            // Also while words alone decide: what the store forgot would be computed anew right after.
+            Meaning::keep(store);
+        }
         let embedder = self.embedder.as_deref().filter(|_| !waiting);
         let mut learned = self.meaning.lock();
         let meaning = match (embedder.filter(|_| topics.compare_meaning()), &*learned) {
             (None, _) => None,
-            (Some(_), Some(meaning)) => {
-                Meaning::keep(store);
-                Some(Arc::clone(meaning))
-            }
+            (Some(_), Some(meaning)) => Some(Arc::clone(meaning)),
             (Some(embedder), None) => {
                 *learned = Meaning::learn(store, embedder, progress)?;
                 learned.clone()

@@ -10,6 +10,7 @@ pub mod upstream;
 pub mod wires;
 pub mod worlds;
 
+use std::future::Future;
 use std::time::Duration;
 
 /// Longest time that anything may take before a test fails.
@@ -34,5 +35,3 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     };
     assert!(tokio::time::timeout(PATIENCE, asked).await.is_ok(), "never came true: {what}");
 }
-
-use std::future::Future;
