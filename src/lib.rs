@@ -51,3 +51,7 @@ pub mod admin;
 pub mod app;
 
 pub mod cli;
+
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -23,6 +23,7 @@ use foreword::retrieval::{
     decide, search,
 };
 use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
 
 use made_up::{GROUP, Numbers, brand, direction, put};
 
@@ -233,12 +234,7 @@ impl Spent {
 
 /// Time that the processors have spent for this process, all threads together.
 fn cpu() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    #[expect(unsafe_code, reason = "the standard library has no such clock")]
-    // SAFETY: the pointer is to a timespec that lives through the call.
-    unsafe {
-        libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
-    }
+    let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
@@ -249,15 +245,11 @@ fn memory(kind: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) / 1_024
 }
 
-/// Gives freed memory back to the system, as serving does after each build.
+/// Waits until the allocator has given back to the system what is free.
 fn give_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(
-        unsafe_code,
-        reason = "malloc_trim has no safe binding; it takes no pointer and may be called at any time"
+        clippy::disallowed_methods,
+        reason = "it gives back by the clock, ten seconds after memory was freed"
     )]
-    // SAFETY: glibc documents malloc_trim as thread-safe, and it touches free memory only.
-    unsafe {
-        libc::malloc_trim(0);
-    }
+    std::thread::sleep(Duration::from_secs(12));
 }

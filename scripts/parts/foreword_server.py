@@ -1,6 +1,10 @@
-"""Starts `foreword serve` in front of an upstream, on ports of the system's choice, and waits until it is ready."""
+"""Starts `foreword serve` in front of an upstream, on ports of the system's choice, and waits until it is ready and every
+text has its vector."""
 
+import json
 import os
+import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,4 +47,19 @@ def start(
     listening = child.wait_for_line(rf"listening on\W+{address}", READY_SECONDS)[1].rstrip("/.")
     admin = child.wait_for_line(rf"admin on\W+{address}", READY_SECONDS)[1].rstrip("/.")
     child.wait_until_ready(f"{admin}/readyz", READY_SECONDS)
+    wait_for_vectors(child, admin)
     return ForewordServer(child, f"{listening}/v1", admin)
+
+
+def wait_for_vectors(child: Child, admin_url: str) -> None:
+    """A first start serves by words alone at first; what is measured or shown is what comes after it."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{admin_url}/readyz", timeout=5) as answer:
+            snapshot = json.load(answer).get("snapshot")
+        # Who shows no admin token is not told.
+        if snapshot is None or snapshot["texts_waiting"] == 0:
+            return
+        if child.has_ended_within(0.2):
+            break
+    raise ProcessError(f"{child.name} has not embedded its texts. Its last lines:\n{child.last_lines()}")

@@ -305,7 +305,7 @@ fn snapshot(reader: &mut Reader) -> SnapshotSettings {
         lenient: reader.choice("upstream.profile", false, &[("strict", false), ("lenient", true)]),
         lints: lints(reader),
         topics: topics(reader),
-        lexical_first: count(reader, "retrieval.lexical_first", 2_000, 0..=1 << 40),
+        lexical_first: count(reader, "retrieval.lexical_first", 500, 0..=1 << 40),
     }
 }
 

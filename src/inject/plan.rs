@@ -156,8 +156,18 @@ impl Plan {
 
     /// Whether the conversation of the next turn has got this item.
     pub fn has_told(&self, item: &Item) -> bool {
+        self.of_conversation().any(|told| told.id == item.id)
+    }
+
+    /// How many items the conversation of the next turn has got.
+    pub fn told(&self) -> usize {
+        self.of_conversation().count()
+    }
+
+    /// The items that the conversation of the next turn has got.
+    fn of_conversation(&self) -> impl Iterator<Item = &Arc<Item>> {
         let of_this = self.placed.iter().rev().take_while(|placed| placed.turn >= self.since);
-        of_this.flat_map(|placed| placed.items.iter()).any(|told| told.id == item.id)
+        of_this.flat_map(|placed| placed.items.iter())
     }
 
     /// Tokens that the conversation of the last turn got.

@@ -18,7 +18,8 @@ use crate::knowledge::{Brand, Item, Knowledge, Limits, Loaded, load};
 use crate::lint::{Levels, Linted, lint};
 use crate::mentions::Lexicon;
 use crate::retrieval::{
-    EmbedError, Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore, texts_without_vector,
+    EmbedError, Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore, cohort,
+    texts_without_vector,
 };
 
 /// Where a snapshot is built from.
@@ -44,7 +45,7 @@ pub struct SnapshotSettings {
     pub lints: Levels,
     /// Topics that nothing is told into.
     pub topics: TopicSettings,
-    /// A brand of which more texts than this have no vector at first serves by its words alone until they do.
+    /// Where more texts than this have no vector at the first build, words alone serve until they do.
     pub lexical_first: usize,
 }
 
@@ -163,12 +164,17 @@ impl Builder {
         let mut counter = Counter::new(self.settings.tokenizer.clone());
         let mut brands = Vec::new();
         let mut report = BuildReport::default();
+        let shared = self.shared_texts_without_vector(store).len();
         for brand in &knowledge.brands {
-            match self.serve(brand, &recipe, now, store, &mut counter, progress) {
+            match self.serve(brand, (now, shared), &recipe, store, &mut counter, progress) {
                 Ok((brand, of_brand)) => {
                     report.items += brand.len();
                     report.embedded += of_brand.embedded;
-                    report.waiting += of_brand.waiting;
+                    // What brands share waits once.
+                    report.waiting += match report.waiting {
+                        0 => of_brand.waiting,
+                        _ => of_brand.waiting.saturating_sub(shared),
+                    };
                     brands.push(brand);
                 }
                 Err(problem) => problems.push(problem),
@@ -196,17 +202,18 @@ impl Builder {
         Ok((snapshot, problems))
     }
 
+    /// `shared`: how many texts that every brand needs have no vector.
     fn serve(
         &self,
         brand: &Brand,
+        (now, shared): (Timestamp, usize),
         recipe: &Recipe,
-        now: Timestamp,
         store: &mut VectorStore,
         counter: &mut Counter,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(ServedBrand, BuildReport), Problem> {
         let folder = || self.settings.knowledge.join(&brand.id);
-        let (index, report) = self.index(brand, now, store, progress).map_err(|error| {
+        let (index, report) = self.index(brand, (now, shared), store, progress).map_err(|error| {
             Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
                 .hint("check the embedding model named by retrieval.model")
         })?;
@@ -246,14 +253,14 @@ impl Builder {
     fn index(
         &self,
         brand: &Brand,
-        now: Timestamp,
+        (now, shared): (Timestamp, usize),
         store: &mut VectorStore,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Arc<Index>, BuildReport), IndexError> {
         let earlier = self.indexes.lock().get(&brand.id).cloned();
         let waiting = match &self.embedder {
             Some(_) if earlier.as_ref().is_none_or(|earlier| !earlier.has_vectors()) => {
-                Some(texts_without_vector(brand, now, store).len())
+                Some(texts_without_vector(brand, now, store).len() + shared)
             }
             _ => None,
         };
@@ -275,10 +282,6 @@ impl Builder {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Veto, EmbedError> {
         let topics = &self.settings.topics;
-        if self.embedder.is_some() && topics.compare_meaning() {
-            // Also while words alone decide: what the store forgot would be computed anew right after.
-            Meaning::keep(store);
-        }
         let embedder = self.embedder.as_deref().filter(|_| !waiting);
         let mut learned = self.meaning.lock();
         let meaning = match (embedder.filter(|_| topics.compare_meaning()), &*learned) {
@@ -290,6 +293,21 @@ impl Builder {
             }
         };
         Veto::new(topics, brand, meaning, store, embedder)
+    }
+
+    /// The texts that no brand is searched by meaning without, and that have no vector yet: the cohort's prompts, and
+    /// what topics are learned from. Those that have one stay in the store, also while words alone decide.
+    pub(super) fn shared_texts_without_vector(&self, store: &mut VectorStore) -> Vec<&'static str> {
+        if self.embedder.is_none() {
+            return Vec::new();
+        }
+        let mut texts: Vec<&str> = cohort().filter(|prompt| !store.keep(prompt)).collect();
+        if self.settings.topics.compare_meaning() {
+            texts.extend(Meaning::keep(store));
+        }
+        texts.sort_unstable();
+        texts.dedup();
+        texts
     }
 
     fn open_store(&self, problems: &mut Vec<Problem>) -> VectorStore {

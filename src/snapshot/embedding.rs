@@ -1,5 +1,5 @@
-//! Vectors beside the building of snapshots: those of a large folder's first start are computed while its words
-//! already serve, and what was computed is kept on disk.
+//! Vectors beside the building of snapshots: those of a first start are computed while words already serve, and what
+//! was computed is kept on disk.
 
 use jiff::Timestamp;
 
@@ -18,6 +18,7 @@ impl Builder {
         let now = Timestamp::now();
         let mut texts = Vec::new();
         if let Some(store) = &mut *self.store.lock() {
+            texts.extend(self.shared_texts_without_vector(store).into_iter().map(str::to_owned));
             for brand in &snapshot.knowledge.brands {
                 texts.extend(texts_without_vector(brand, now, store));
             }

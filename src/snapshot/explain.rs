@@ -41,6 +41,8 @@ pub struct TellingLimits {
 pub struct ExplainedTurn {
     /// What was looked up.
     pub query: Query,
+    /// Whether it begins a conversation of its own.
+    pub opens: bool,
     /// What was found; `None` where nothing was looked up.
     pub hits: Option<Hits>,
     /// The topic that it touches, where that is why it gets nothing.
@@ -95,6 +97,7 @@ impl Planner {
             plan = step.plan;
             explained.push(ExplainedTurn {
                 query: input.query,
+                opens: input.opens,
                 hits: step.hits,
                 topic: step.topic,
                 outcome: plan.outcome,

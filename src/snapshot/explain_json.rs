@@ -109,15 +109,28 @@ impl Explanation {
             "score"
         } else if candidate.duplicate_of.is_some() {
             "duplicate"
-        } else if self.turns[..number].iter().any(tells) {
+        } else if self.before(number).iter().any(tells) {
             "told_before"
-        } else if turn.placed.is_none() && !candidate.leads {
-            "company"
         } else if self.is_full(turn) {
             "full"
+        } else if !candidate.leads && (turn.placed.is_none() || self.has_company(number)) {
+            "company"
         } else {
             "budget"
         }
+    }
+
+    /// The turns of the same conversation before one.
+    fn before(&self, number: usize) -> &[ExplainedTurn] {
+        let first = (0..=number).rev().find(|turn| self.turns[*turn].opens).unwrap_or(0);
+        &self.turns[first..number]
+    }
+
+    /// Whether turns before have brought so much that something new needs no company.
+    fn has_company(&self, number: usize) -> bool {
+        let told = self.before(number).iter().filter_map(|turn| turn.placed.as_ref());
+        let told: usize = told.map(|placed| placed.items.len()).sum();
+        self.limits.as_ref().is_some_and(|limits| told >= limits.max_items)
     }
 
     /// Whether a turn got as many items as the recipe allows.

@@ -49,11 +49,9 @@ impl Meaning {
         Ok(learned.map(|classes| Arc::new(Meaning { topics, harmless, classes })))
     }
 
-    /// Keeps the vectors in the store that it was learned from.
-    pub(super) fn keep(store: &mut VectorStore) {
-        for (_, text) in &*TEXTS {
-            store.keep(text);
-        }
+    /// Keeps the vectors in the store that are learned from. The texts that have none yet.
+    pub(super) fn keep(store: &mut VectorStore) -> Vec<&'static str> {
+        TEXTS.iter().map(|(_, text)| *text).filter(|text| !store.keep(text)).collect()
     }
 
     /// The built-in topic that a turn is nearest to, where it is nearer than what is harmless by at least `margin`.

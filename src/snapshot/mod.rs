@@ -9,7 +9,6 @@ mod embedding;
 mod explain;
 mod explain_json;
 mod meaning;
-mod memory;
 mod planned;
 mod planner;
 mod reading;

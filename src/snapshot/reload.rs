@@ -16,7 +16,6 @@ use tokio::task::JoinHandle;
 
 use super::assignment::Experiment;
 use super::build::{Builder, Snapshot};
-use super::memory::give_back;
 use super::planner::{Planner, PlannerSettings};
 use super::turns::Kitchen;
 use crate::document::{Problem, Severity};
@@ -86,7 +85,6 @@ impl Reloader {
         let last = ArcSwap::from_pointee(first);
         let one_at_a_time = Mutex::default();
         let reloader = Reloader { builder, snapshots, metrics, fingerprint, last, one_at_a_time };
-        give_back();
         reloader.gauge();
         Ok((reloader, problems))
     }
@@ -135,7 +133,6 @@ impl Reloader {
             }
         };
         self.last.store(Arc::new(LastReload { at, result, problems }));
-        give_back();
         self.metrics.reloaded(result);
         self.gauge();
         result

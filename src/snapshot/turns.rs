@@ -30,7 +30,7 @@ pub(super) struct TurnInput {
     /// What the turn is made of.
     form: Form,
     /// Whether it begins a conversation of its own.
-    opens: bool,
+    pub(super) opens: bool,
 }
 
 impl TurnInput {
@@ -189,7 +189,11 @@ impl Kitchen {
             // Company for nothing new would only be less and less to the point.
             return Ok(Step { hits: Some(hits), ..Step::of(plan.skip(SkipReason::AlreadyTold)) });
         }
+        // A model follows several examples, wherever in the conversation they stand: where earlier turns have brought as many
+        // as a turn may get, what fits by itself is enough.
+        let alone = plan.told() >= recipe.max_items;
         let offers: Vec<&Prepared> = fitting
+            .filter(|it| it.leads || !alone)
             .filter_map(|candidate| brands().find_map(|brand| brand.prepared(&candidate.item.id)))
             .collect();
         let offers = telling.prepare(snapshot, scope, &turn.query, offers)?;

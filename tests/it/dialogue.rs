@@ -213,14 +213,57 @@ fn items_keep_company_to_one_that_is_new_and_are_not_told_without() {
     let explained = planner
         .explain(body.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)
         .unwrap_or_else(|error| panic!("{error:?}"));
-    let fits = |turn: &ExplainedTurn, leads: bool| {
-        let candidates = turn.hits.iter().flat_map(|hits| &hits.candidates);
-        candidates.filter(|it| it.passes && it.duplicate_of.is_none() && it.leads == leads).count()
-    };
     let told = explained.turns.iter().filter(|turn| turn.placed.is_some()).count();
     let first = &explained.turns[0];
+    let fits = |turn: &ExplainedTurn, leads: bool| fitting(turn, leads).len();
     assert_eq!(told, fits(first, true), "what fits by itself, and no more");
     assert!(fits(first, false) > 0, "there was company that is not told");
     let last = explained.turns.last().unwrap();
     assert_eq!(last.outcome, TurnOutcome::Skipped(SkipReason::AlreadyTold));
+}
+
+/// The ids of what may be told in a turn, by itself or to keep it company.
+fn fitting(turn: &ExplainedTurn, leads: bool) -> Vec<&str> {
+    let candidates = turn.hits.iter().flat_map(|hits| &hits.candidates);
+    let wanted = candidates.filter(|it| it.passes && it.duplicate_of.is_none() && it.leads == leads);
+    wanted.map(|it| it.item.id.as_str()).collect()
+}
+
+#[test]
+fn what_is_new_needs_no_company_where_earlier_turns_had_enough() {
+    let site = Site::new();
+    let recipe = site.path("prompts/pairs.md");
+    let two = std::fs::read_to_string(&recipe).unwrap().replace("max_items: 4", "max_items: 2");
+    std::fs::write(&recipe, two).unwrap();
+    site.write(
+        "knowledge/acme/heavy.md",
+        "# How to carry a heavy anvil\n\nTwo people carry it with straps.\n",
+    );
+    let settings = site.settings("http://127.0.0.1:1/v1", &[]);
+    let planner = app::core(&settings, &mut |_, _| {}).unwrap_or_else(|error| panic!("{error:?}")).planner;
+    let turns = [
+        "How long is the anvil warranty?",
+        "Which temperature is right for forging steel?",
+        "Which anvil is the lightest one to carry through deep snow in winter?",
+    ]
+    .map(|text| format!(r#"{{"role":"user","content":"{text}"}}"#));
+    let explain = |messages: &str| {
+        let body = format!(r#"{{"messages":[{messages}]}}"#);
+        planner
+            .explain(body.as_bytes(), Dialect::ChatCompletions, &Choice::default(), &Treatment::Served)
+            .unwrap_or_else(|error| panic!("{error:?}"))
+    };
+    let told = |turn: &ExplainedTurn| -> Vec<String> {
+        turn.placed.iter().flat_map(|placed| placed.items.iter()).map(|item| item.id.clone()).collect()
+    };
+    let alone = explain(&turns[2]);
+    let new = fitting(&alone.turns[0], true);
+    assert!(new.len() == 1 && told(&alone.turns[0]).len() == 2, "it has company: {:?}", alone.turns[0].hits);
+    let after = explain(&turns.join(r#",{"role":"assistant","content":"ok"},"#));
+    assert!(told(&after.turns[0]).len() + told(&after.turns[1]).len() >= 2);
+    assert_eq!(told(&after.turns[2]), new, "{:?}", after.turns[2].hits);
+    let document = after.document(9);
+    let fates =
+        document["turns"][2]["candidates"].as_array().unwrap().iter().map(|it| it["fate"].as_str().unwrap());
+    assert!(fates.into_iter().any(|fate| fate == "company"), "{document}");
 }

@@ -84,6 +84,26 @@ fn words_serve_while_vectors_are_computed_and_edits_are_served_meanwhile() {
 }
 
 #[test]
+fn a_first_start_serves_by_words_at_once() {
+    let site = Site::new();
+    // A cache of nothing: neither the prompts that the gate is set by nor the examples of topics have vectors.
+    let cache = site.path("cold");
+    fs::create_dir(&cache).unwrap();
+    fs::write(cache.join("vectors.bin"), "").unwrap();
+    let cache = cache.to_string_lossy().into_owned();
+    run(async move {
+        let model = model_folder().to_string_lossy().into_owned();
+        let config = [("retrieval.model", &*model), ("knowledge.cache", &*cache)];
+        let upstream = Upstream::answering("{}").await;
+        let proxy = Proxy::of(site, &upstream.url(), &config).await;
+        assert_eq!(retrieval(&proxy).await, "lexical");
+        assert!(proxy.metric("foreword_texts_waiting") > 2_000.0);
+        let answer = exchange(proxy.address, &post(CHAT, question("How long is the anvil warranty?"))).await;
+        assert_eq!((answer.status, answer.decision().as_str()), (200, "injected"));
+    });
+}
+
+#[test]
 fn two_processes_on_one_cache_folder_both_serve_and_leave_a_sound_file() {
     let cache = tempfile::tempdir().unwrap();
     warm(&cache.path().join("vectors.bin"));
