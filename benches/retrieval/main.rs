@@ -84,8 +84,8 @@ fn one_question(embedder: &Embedder) {
     for number in 0..QUERIES {
         let [anew, remembered, found, gate] = &mut rows;
         let query = Query::alone(&format!("How do I find the {number} nearest images to a text in Python?"));
-        timed(anew, || embedder.vectors(&query).unwrap());
-        let vectors = timed(remembered, || embedder.vectors(&query).unwrap());
+        timed(anew, || embedder.vectors(&query, "").unwrap());
+        let vectors = timed(remembered, || embedder.vectors(&query, "").unwrap());
         let hits = timed(found, || search(&[&index], &query, Some(&vectors), &settings));
         timed(gate, || decide(&hits.candidates, &settings));
     }

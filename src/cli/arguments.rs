@@ -243,8 +243,8 @@ pub struct Measure {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Prices of a million prompt tokens and of a million answer tokens, such as 0.15,0.60.
-    #[arg(long, value_name = "IN,OUT", value_delimiter = ',', num_args = 2)]
-    pub prices: Vec<f64>,
+    #[arg(long, value_name = "IN,OUT", value_parser = prices)]
+    pub prices: Option<(f64, f64)>,
     /// Cost at which no further request is sent; needs --prices.
     #[arg(long, value_name = "COST", requires = "prices")]
     pub max_cost: Option<f64>,
@@ -399,4 +399,12 @@ impl Serve {
         }
         overrides
     }
+}
+
+/// Two prices with a comma between them.
+fn prices(text: &str) -> Result<(f64, f64), String> {
+    let price =
+        |text: &str| text.trim().parse::<f64>().ok().filter(|price| price.is_finite() && *price >= 0.0);
+    let parts = text.split_once(',').and_then(|(prompt, answer)| Some((price(prompt)?, price(answer)?)));
+    parts.ok_or_else(|| "write the two prices of a million tokens as 0.15,0.60".to_owned())
 }

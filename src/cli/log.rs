@@ -1,55 +1,97 @@
-//! Where log lines go: to standard error, lines of information a few at a time.
+//! Where log lines go: to standard error, lines of information a few at a time, by a thread of its own.
 //!
 //! A write for each request costs as much as everything else that foreword does for it. Warnings and
-//! errors are written at once, with all that waits before them; a terminal gets every line at once.
+//! errors are written at once, with all that waits before them; a terminal gets every line at once. Where nobody
+//! reads what is written, requests do not wait for that: lines are lost, and their number is logged later.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
+use parking_lot::{Condvar, Mutex};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
+/// Bytes from which lines are written before their time.
+const MANY: usize = 16 * 1024;
 /// Bytes that wait at most.
-const MOST_WAITING: usize = 16 * 1024;
+const MOST_WAITING: usize = 1024 * 1024;
 /// Longest time that a line waits.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// Longest time that the end waits for what is not written yet.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// Lines that wait to be written. Clones share them.
 #[derive(Clone)]
 pub(super) struct LogWriter {
-    waiting: Arc<Mutex<Vec<u8>>>,
-    /// Told when the first line begins to wait.
-    begun: Arc<Notify>,
+    shared: Arc<Shared>,
     at_once: bool,
 }
 
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told when there is something to write, and when it is written.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<u8>,
+    /// Something that waits is to be written now.
+    hurries: bool,
+    /// Lines for which there was no room.
+    lost: u64,
+    is_writing: bool,
+}
+
 impl LogWriter {
-    pub(super) fn new() -> LogWriter {
-        LogWriter { waiting: Arc::default(), begun: Arc::default(), at_once: io::stderr().is_terminal() }
+    /// Starts the thread that writes.
+    pub(super) fn start() -> io::Result<LogWriter> {
+        let shared = Arc::<Shared>::default();
+        let writing = Arc::clone(&shared);
+        std::thread::Builder::new().name("foreword-log".to_owned()).spawn(move || writing.write_in_time())?;
+        Ok(LogWriter { shared, at_once: io::stderr().is_terminal() })
     }
 
-    /// Writes what waits, again and again. Runs until dropped.
-    pub(super) async fn write_in_time(self) {
-        loop {
-            self.begun.notified().await;
-            tokio::time::sleep(LONGEST_WAIT).await;
-            self.flush();
-        }
-    }
-
-    /// Writes what waits.
+    /// Has what waits written, and waits for that, though not for ever.
     pub(super) fn flush(&self) {
-        write_out(&mut self.waiting.lock());
+        let until = Instant::now() + LAST_WAIT;
+        let mut state = self.shared.state.lock();
+        state.hurries = true;
+        self.shared.changed.notify_all();
+        while !state.waiting.is_empty() || state.is_writing {
+            if self.shared.changed.wait_until(&mut state, until).timed_out() {
+                return;
+            }
+        }
     }
 }
 
-fn write_out(waiting: &mut Vec<u8>) {
-    // A log that cannot be written is no reason to fail.
-    let _closed = io::stderr().lock().write_all(waiting);
-    waiting.clear();
+impl Shared {
+    /// Writes what waits, again and again.
+    fn write_in_time(&self) {
+        loop {
+            let mut state = self.state.lock();
+            while state.waiting.is_empty() {
+                self.changed.wait(&mut state);
+            }
+            let until = Instant::now() + LONGEST_WAIT;
+            while !state.hurries && !self.changed.wait_until(&mut state, until).timed_out() {}
+            let lines = std::mem::take(&mut state.waiting);
+            let lost = std::mem::take(&mut state.lost);
+            state.hurries = false;
+            state.is_writing = true;
+            drop(state);
+            // A log that cannot be written is no reason to fail.
+            let _closed = io::stderr().lock().write_all(&lines);
+            if lost > 0 {
+                tracing::warn!(lost, "lines of the log were lost: they were not read fast enough");
+            }
+            self.state.lock().is_writing = false;
+            self.changed.notify_all();
+        }
+    }
 }
 
 impl<'a> MakeWriter<'a> for LogWriter {
@@ -72,13 +114,18 @@ pub(super) struct Line<'a> {
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut waiting = self.log.waiting.lock();
-        let first = waiting.is_empty();
-        waiting.extend_from_slice(bytes);
-        if self.at_once || waiting.len() > MOST_WAITING {
-            write_out(&mut waiting);
-        } else if first {
-            self.log.begun.notify_one();
+        let mut state = self.log.shared.state.lock();
+        if state.waiting.len() + bytes.len() > MOST_WAITING {
+            state.lost += 1;
+            return Ok(bytes.len());
+        }
+        let first = state.waiting.is_empty();
+        state.waiting.extend_from_slice(bytes);
+        if self.at_once || state.waiting.len() > MANY {
+            state.hurries = true;
+        }
+        if first || state.hurries {
+            self.log.shared.changed.notify_all();
         }
         Ok(bytes.len())
     }

@@ -1,15 +1,17 @@
-//! The configuration read again while serving: on SIGHUP, and when its file changes. The log's level changes at once; of
-//! everything else that changed it is said that it needs a restart.
+//! The configuration read again while serving: on SIGHUP, and when its file or that of the keys changes. Keys and the log's
+//! level change at once; of everything else that changed it is said that it needs a restart.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use tokio::signal::unix::Signal;
 use tracing_subscriber::{EnvFilter, reload};
 
 use crate::config::{Overrides, load};
+use crate::keys::KeyRing;
 use crate::snapshot::Reloader;
 
 /// How often the file is looked at.
@@ -23,9 +25,11 @@ pub(super) struct Watched {
     pub(super) file: PathBuf,
     pub(super) optional: bool,
     pub(super) overrides: Overrides,
-    /// What was written when it was last read, by key.
+    /// What is in force, as it was written, by key.
     pub(super) written: BTreeMap<&'static str, String>,
     pub(super) level: LevelHandle,
+    /// The keys of clients, where there are any.
+    pub(super) keys: Option<Arc<ArcSwap<KeyRing>>>,
 }
 
 /// The handle of a filter that can be changed.
@@ -65,9 +69,15 @@ impl Watched {
         }
     }
 
-    fn seen(&self) -> Option<(SystemTime, u64)> {
-        let data = std::fs::metadata(&self.file).ok()?;
-        Some((data.modified().ok()?, data.len()))
+    /// When the files were written, and how long they are.
+    fn seen(&self) -> [Option<(SystemTime, u64)>; 2] {
+        let of = |file: &Path| {
+            let data = std::fs::metadata(file).ok()?;
+            Some((data.modified().ok()?, data.len()))
+        };
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        let keys = self.written.get("server.keys").map(|keys| folder.join(keys));
+        [of(&self.file), keys.and_then(|keys| of(&keys))]
     }
 
     fn read_again(&mut self) {
@@ -79,6 +89,11 @@ impl Watched {
             tracing::error!(file = %self.file.display(), "the configuration has errors: what runs goes on as it is");
             return;
         };
+        if let (Some(keys), Some(read)) = (&self.keys, &settings.proxy.keys) {
+            // A key's rate begins anew with it.
+            keys.store(read.load_full());
+            tracing::info!("the keys of clients were read again");
+        }
         let written = settings.written;
         let keys = written.keys().chain(self.written.keys());
         let changed: std::collections::BTreeSet<&'static str> =
@@ -89,6 +104,10 @@ impl Watched {
             match EnvFilter::builder().parse(&settings.log_level) {
                 Ok(filter) => {
                     (self.level)(filter);
+                    match written.get("log.level") {
+                        Some(level) => self.written.insert("log.level", level.clone()),
+                        None => self.written.remove("log.level"),
+                    };
                     tracing::warn!(level = settings.log_level, "the log's level has changed");
                 }
                 Err(error) => tracing::error!(%error, "log.level is no filter: it stays as it was"),
@@ -102,6 +121,5 @@ impl Watched {
                 "changed in the configuration, and in force after a restart"
             );
         }
-        self.written = written;
     }
 }

@@ -24,7 +24,13 @@ pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
     let (settings, found) = load(&file, optional, &serve.overrides(common));
     problems(&found, Severity::Warning);
     let Some(settings) = settings else { return Exit::BadInput };
-    let log = LogWriter::new();
+    let log = match LogWriter::start() {
+        Ok(log) => log,
+        Err(error) => {
+            failure(&error);
+            return Exit::Runtime;
+        }
+    };
     let level = match start_logs(&settings, log.clone()) {
         Ok(level) => level,
         Err(error) => {
@@ -35,7 +41,8 @@ pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
         }
     };
     let written = settings.written.clone();
-    let watched = Watched { file, optional, overrides: serve.overrides(common), written, level };
+    let keys = settings.proxy.keys.clone();
+    let watched = Watched { file, optional, overrides: serve.overrides(common), written, level, keys };
     let runtime = match runtime(settings.workers) {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -43,7 +50,6 @@ pub(super) fn run(common: &Common, serve: &Serve) -> Exit {
             return Exit::Runtime;
         }
     };
-    runtime.spawn(log.clone().write_in_time());
     let served = runtime.block_on(start_and_run(settings, watched));
     // Retrieval that still works in the background is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));
@@ -63,7 +69,7 @@ async fn start_and_run(settings: Settings, watched: Watched) -> Result<Exit, Sta
         err(&format!("{problem}\n"));
     }
     if let Some(keys) = &settings.proxy.keys {
-        err(&unknown_brands(keys, &core));
+        err(&unknown_brands(&keys.load(), &core));
     }
     let bound = bind(settings, core).await?;
     // Before it says that it runs: whoever reads that may stop it at once.
@@ -151,7 +157,7 @@ fn start_logs(
 }
 
 /// Tells how far the first embedding of a large folder is, once a second.
-fn progress() -> impl FnMut(usize, usize) {
+pub(super) fn progress() -> impl FnMut(usize, usize) {
     let mut told = Instant::now();
     move |done, all| {
         if told.elapsed() >= Duration::from_secs(1) {

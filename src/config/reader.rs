@@ -19,6 +19,8 @@ pub(super) struct Reader {
     file: PathBuf,
     text: Arc<str>,
     tree: Option<Node>,
+    /// Keys that flags set.
+    flags: Vec<&'static str>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -54,7 +56,8 @@ impl Reader {
             );
             Config::default()
         });
-        let mut reader = Reader { layers, file: file.to_owned(), text, tree, problems };
+        let flags = overrides.iter().map(|(key, _)| *key).collect();
+        let mut reader = Reader { layers, file: file.to_owned(), text, tree, flags, problems };
         reader.unknown_keys();
         reader
     }
@@ -177,12 +180,25 @@ impl Reader {
         found.unwrap_or_else(|| here.join(relative))
     }
 
+    /// Reports an error with the value of `key`, which may be a secret: its line is named and not shown.
+    pub(super) fn problem_with_secret(&mut self, key: &'static str, message: &str) {
+        let before = self.problems.len();
+        self.problem(key, message);
+        for problem in &mut self.problems[before..] {
+            if let Some(place) = problem.place.take() {
+                problem.message = format!("line {}: {}", place.line(), problem.message);
+            }
+        }
+    }
+
     /// Reports an error with the value of `key`.
-    pub(super) fn problem(&mut self, key: &str, message: &str) {
+    pub(super) fn problem(&mut self, key: &'static str, message: &str) {
         let (section, name) = key.split_once('.').unwrap_or(("", key));
         let variable = format!("FOREWORD_{}__{}", section.to_uppercase(), name.to_uppercase());
         let mut problem = Problem::error(&self.file, format!("`{key}` {message}"));
-        if std::env::var_os(&variable).is_some() {
+        if self.flags.contains(&key) {
+            problem = problem.hint("the value comes from the command line");
+        } else if std::env::var_os(&variable).is_some() {
             problem = problem.hint(format!("the value comes from the environment variable {variable}"));
         } else if let Some(span) = self.span_of(section, name) {
             problem = problem
@@ -224,7 +240,15 @@ impl Reader {
         for (key, span) in found.into_iter().filter(|(key, _)| !KEYS.contains(&key.as_str())) {
             let mut problem = Problem::warning(&self.file, format!("there is no key `{key}`"));
             if let Some(span) = span {
-                problem = problem.at(Place { text: Arc::clone(&self.text), span });
+                let place = Place { text: Arc::clone(&self.text), span };
+                // A line that may hold a secret is named and not shown.
+                problem = match is_secret(&key) {
+                    true => Problem::warning(
+                        &self.file,
+                        format!("line {}: there is no key `{key}`", place.line()),
+                    ),
+                    false => problem.at(place),
+                };
             }
             problem = match nearest(&key, KEYS.iter().copied()) {
                 Some(nearest) => problem.hint(format!("did you mean `{nearest}`?")),
@@ -255,4 +279,9 @@ fn parse_duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// Whether what stands behind a key that nobody knows may be a secret.
+fn is_secret(key: &str) -> bool {
+    ["key", "token", "secret", "password", "authorization"].iter().any(|word| key.contains(word))
 }

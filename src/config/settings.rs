@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use super::experiment::{experiment, live, prices, token};
 use super::lints::lints;
 use super::reader::Reader;
@@ -202,11 +204,11 @@ fn resolve(reader: &mut Reader) -> Settings {
 }
 
 /// The keys of clients, where the configuration names a file of them.
-fn keys(reader: &mut Reader) -> Option<Arc<KeyRing>> {
+fn keys(reader: &mut Reader) -> Option<Arc<ArcSwap<KeyRing>>> {
     reader.text("server.keys")?;
     let file = reader.path("server.keys", "");
     match read_keys(&file) {
-        Ok(keys) => Some(Arc::new(keys)),
+        Ok(keys) => Some(Arc::new(ArcSwap::from_pointee(keys))),
         Err(problems) => {
             reader.problems.extend(problems);
             None

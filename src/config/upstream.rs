@@ -8,20 +8,27 @@ use super::reader::Reader;
 use crate::chat::{Dialect, Paths};
 use crate::upstream::{Address, UpstreamSettings};
 
-/// Paths that may be reached with the operator's key unless the configuration says otherwise: those that
-/// make a model answer, none that manage an account.
+/// What may be reached with the operator's key unless the configuration says otherwise: what makes a model answer, nothing
+/// that manages an account, and nothing by which one client could read or delete what another has stored.
 const ALLOWED_PATHS: &[&str] = &[
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/responses",
-    "/v1/messages",
-    "/v1/embeddings",
-    "/v1/models",
-    "/v1/moderations",
-    "/v1/audio",
-    "/v1/images",
-    "/v1/rerank",
+    "POST /v1/chat/completions",
+    "POST /v1/completions",
+    "POST /v1/responses",
+    "POST /v1/messages",
+    "POST /v1/messages/count_tokens",
+    "POST /v1/embeddings",
+    "GET /v1/models",
+    "GET /v1/models/*",
+    "POST /v1/moderations",
+    "POST /v1/audio/*",
+    "POST /v1/images/*",
+    "POST /v1/rerank",
 ];
+
+/// How long a connection without a request is kept. Model servers without TLS (uvicorn, Node, llama.cpp) close theirs after five
+/// seconds, and a request that is on its way in that moment is lost; those behind a provider's front door keep them for long.
+const LOCAL_IDLE: Duration = Duration::from_secs(4);
+const REMOTE_IDLE: Duration = Duration::from_secs(60);
 
 pub(super) fn upstream(reader: &mut Reader) -> Option<UpstreamSettings> {
     let url = reader.text("upstream.url");
@@ -29,27 +36,41 @@ pub(super) fn upstream(reader: &mut Reader) -> Option<UpstreamSettings> {
         None => None,
         Some(Ok(address)) => Some(address),
         Some(Err(error)) => {
-            reader.problem("upstream.url", &format!("is no base URL such as https://host/v1: {error}"));
+            // It may hold a password.
+            reader.problem_with_secret(
+                "upstream.url",
+                &format!("is no base URL such as https://host/v1: {error}"),
+            );
             None
         }
     };
     let authorization = reader.text("upstream.api_key_env").and_then(|variable| key(reader, &variable));
     let ca_file = reader.text("upstream.ca_file").map(|_| reader.path("upstream.ca_file", ""));
+    let address = address?;
+    let idle = if address.is_encrypted() { REMOTE_IDLE } else { LOCAL_IDLE };
     let settings = UpstreamSettings {
-        address: address?,
+        address,
         authorization,
         ca_file,
         http2_prior_knowledge: reader.flag("upstream.http2_prior_knowledge", false),
         connect_timeout: reader.duration("upstream.connect_timeout", Duration::from_secs(10)),
         first_byte_timeout: reader.duration("upstream.first_byte_timeout", Duration::from_secs(600)),
         idle_timeout: reader.duration("upstream.idle_timeout", Duration::from_secs(600)),
-        pool_idle_timeout: reader.duration("upstream.pool_idle_timeout", Duration::from_secs(60)),
+        pool_idle_timeout: reader.duration("upstream.pool_idle_timeout", idle),
     };
     Some(settings)
 }
 
 /// The operator's key, from the environment variable that the configuration names.
 fn key(reader: &mut Reader, variable: &str) -> Option<HeaderValue> {
+    let is_name = variable.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !is_name || variable.starts_with(|first: char| first.is_ascii_digit()) {
+        reader.problem_with_secret(
+            "upstream.api_key_env",
+            "is to be the name of an environment variable, and not the key: set the variable to the key",
+        );
+        return None;
+    }
     let Some(key) = std::env::var(variable).ok().filter(|key| !key.trim().is_empty()) else {
         reader.problem(
             "upstream.api_key_env",

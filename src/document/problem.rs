@@ -31,6 +31,13 @@ pub struct Place {
     pub span: Range<usize>,
 }
 
+impl Place {
+    /// The line, from 1.
+    pub fn line(&self) -> usize {
+        1 + self.text.as_bytes()[..self.span.start].iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
 /// One thing wrong with one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

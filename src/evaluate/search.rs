@@ -82,7 +82,7 @@ impl Searcher<'_> {
     /// Looks up one query.
     pub fn search(&self, asked: &Asked) -> Result<Searched, EmbedError> {
         let vectors = match self.embedder {
-            Some(embedder) => Some(embedder.vectors(&asked.query)?),
+            Some(embedder) => Some(embedder.vectors(&asked.query, "")?),
             None => None,
         };
         let hits = search(&self.indexes, &asked.query, vectors.as_ref(), &self.settings);

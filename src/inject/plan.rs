@@ -22,6 +22,8 @@ pub struct Placed {
     pub bytes: Bytes,
     /// The items, in the order in which they are told.
     pub items: Arc<[Arc<Item>]>,
+    /// What each scored at the gate; empty where nothing was looked up.
+    pub scores: Arc<[f32]>,
     /// Their tokens.
     pub tokens: u32,
 }
@@ -115,6 +117,7 @@ impl Plan {
             turn: self.turns,
             bytes: recipe.render(&chosen, form)?.into(),
             items: chosen.iter().map(|prepared| Arc::clone(&prepared.item)).collect(),
+            scores: Arc::new([]),
             tokens,
         };
         Ok(Plan {
@@ -125,6 +128,18 @@ impl Plan {
             most_tokens: self.most_tokens.max(self.told_tokens() + tokens),
             ..self.clone()
         })
+    }
+
+    /// The plan, where what was just offered had these scores.
+    #[must_use]
+    pub fn scored(mut self, score: impl Fn(&Item) -> f32) -> Plan {
+        let is_new = matches!(self.outcome, TurnOutcome::Injected(_));
+        if let Some(last) =
+            Arc::get_mut(&mut self.placed).and_then(|placed| placed.last_mut()).filter(|_| is_new)
+        {
+            last.scores = last.items.iter().map(|item| score(item)).collect();
+        }
+        self
     }
 
     /// The items that the next turn gets, in the order in which they are told, and why there are none.

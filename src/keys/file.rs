@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ring::{Client, KeyRing};
 use super::secret::{Hashed, NewKey};
-use crate::document::{Node, Problem, Table, Value, parse_toml};
+use crate::document::{Node, Problem, Severity, Table, Value, parse_toml};
 
 /// Reads the keys; all problems at once.
 pub fn read_keys(file: &Path) -> Result<KeyRing, Vec<Problem>> {
@@ -29,13 +29,34 @@ pub fn read_keys(file: &Path) -> Result<KeyRing, Vec<Problem>> {
     for node in entries(&root) {
         read_key(node, file, &text, &mut ring, &mut problems);
     }
-    if ring.is_empty() && !problems.iter().any(Problem::is_error) {
+    // A field that is misspelt must not let a key do more than its operator believes.
+    for problem in &mut problems {
+        problem.severity = Severity::Error;
+    }
+    if is_open_to_all(file) {
+        problems.push(
+            Problem::error(file, "everybody on this machine may write to the file of keys")
+                .hint(format!("take that right away: chmod 600 {}", file.display())),
+        );
+    }
+    if entries(&root).is_empty() {
         problems.push(
             Problem::error(file, "there is no key in it")
                 .hint("make one in a file of its own: foreword key new --name NAME --file keys.toml"),
         );
     }
     if problems.iter().any(Problem::is_error) { Err(problems) } else { Ok(ring) }
+}
+
+#[cfg(unix)]
+fn is_open_to_all(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(file).is_ok_and(|data| data.permissions().mode() & 0o002 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_all(_: &Path) -> bool {
+    false
 }
 
 /// The tables under `keys`.
@@ -53,6 +74,13 @@ fn read_key(node: &Node, file: &Path, text: &Arc<str>, ring: &mut KeyRing, probl
     let name = table.string("name").unwrap_or_else(|| id.clone());
     let hash = table.string("hash").as_deref().and_then(Hashed::parse);
     let brands = table.strings("brands");
+    if brands.is_empty() && table.node("brands").is_some() {
+        table.error(
+            "brands",
+            "the key is for no brand",
+            "name its brands, or take the line out: then it is for the default ones",
+        );
+    }
     let filter = (table.strings("tags"), table.strings("audience"));
     let holdout = table.share("holdout");
     let per_minute = table.integer_within("requests_per_minute", 1..=1_000_000);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::spans::Timing;
-use crate::inject::{Decision, Placed, Placement};
+use crate::inject::{Decision, Placed, Placement, Recipe};
 use crate::leaks::Leak;
 use crate::mentions::Lexicon;
 use crate::snapshot::{Observed, Planned};
@@ -58,8 +58,8 @@ pub struct Spoken {
     pub placement: Placement,
     /// Id of the snapshot that decided.
     pub snapshot: Arc<str>,
-    /// Name of its recipe.
-    pub recipe: Arc<str>,
+    /// Its recipe.
+    pub recipe: Arc<Recipe>,
     /// What the answer ends with, which is not its own.
     pub disclosure: Option<Arc<str>>,
     /// The names to look for.
@@ -76,7 +76,7 @@ impl Spoken {
             placed: Arc::clone(&planned.placed),
             placement: planned.placement,
             snapshot: Arc::clone(&snapshot.id),
-            recipe: Arc::from(snapshot.recipe.name.as_str()),
+            recipe: Arc::clone(&snapshot.recipe),
             lexicon: snapshot.lexicon.clone(),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::finished::{Finished, Spoken};
-use crate::inject::{Decision, inserted};
+use crate::inject::{Decision, Placed, inserted};
 use crate::leaks::{Leak, Watch};
 use crate::mentions::{Findings, Stream};
 use crate::retrieval::language_of;
@@ -41,6 +41,9 @@ pub struct Receipt {
     pub items: Vec<ReceiptItem>,
     /// The recipe.
     pub recipe: String,
+    /// The hash of its file.
+    #[serde(default)]
+    pub recipe_hash: String,
     /// The snapshot that decided.
     pub snapshot: String,
     /// Tokens that were added.
@@ -74,7 +77,7 @@ pub struct Receipt {
 }
 
 /// An item of a receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReceiptItem {
     /// Its id.
     pub id: String,
@@ -82,6 +85,9 @@ pub struct ReceiptItem {
     pub hash: String,
     /// The turn that got it, from 0.
     pub turn: usize,
+    /// What it scored at the gate; absent where nothing was looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
 }
 
 /// What an answer names.
@@ -127,7 +133,10 @@ impl Receipt {
                 .unwrap_or_default()
                 .to_owned(),
             topic: best.and_then(|tags| tags.first()).cloned().unwrap_or_default(),
-            recipe: spoken.map(|spoken| spoken.recipe.to_string()).unwrap_or_default(),
+            recipe: spoken.map(|spoken| spoken.recipe.name.clone()).unwrap_or_default(),
+            recipe_hash: spoken
+                .map(|spoken| spoken.recipe.hash.to_hex()[..16].to_owned())
+                .unwrap_or_default(),
             snapshot: spoken.map(|spoken| spoken.snapshot.to_string()).unwrap_or_default(),
             tokens: finished.decision.tokens(),
             planning_us: finished.planning.as_micros() as u64,
@@ -154,16 +163,21 @@ fn unfolded(mut reading: Reading) -> Option<Reading> {
 }
 
 fn items(spoken: &Spoken) -> Vec<ReceiptItem> {
-    let of = |turn: usize, item: &Arc<crate::knowledge::Item>| {
+    let of = |placed: &Placed, number: usize, item: &Arc<crate::knowledge::Item>| {
         let mut hash = blake3::Hasher::new();
         hash.update(item.title().as_bytes()).update(&[0]).update(item.text().as_bytes());
-        ReceiptItem { id: item.id.clone(), hash: hash.finalize().to_hex()[..16].to_owned(), turn }
+        ReceiptItem {
+            id: item.id.clone(),
+            hash: hash.finalize().to_hex()[..16].to_owned(),
+            turn: placed.turn,
+            score: placed.scores.get(number).map(|score| (score * 1e4).round() / 1e4),
+        }
     };
-    spoken
-        .placed
-        .iter()
-        .flat_map(|placed| placed.items.iter().map(move |item| of(placed.turn, item)))
-        .collect()
+    let items = |placed| -> Vec<ReceiptItem> {
+        let placed: &Placed = placed;
+        placed.items.iter().enumerate().map(|(number, item)| of(placed, number, item)).collect()
+    };
+    spoken.placed.iter().flat_map(items).collect()
 }
 
 /// Whether an answer gives away the recipe's own words or the ids of items. Facts are public: to tell them is what they

@@ -1,5 +1,6 @@
 //! The thread that makes receipts, and keeps them.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -121,6 +122,8 @@ impl Recorder {
 struct File<T> {
     path: PathBuf,
     open: Option<T>,
+    /// Which file it is that is open, as the system knows it.
+    seen: Option<(u64, u64)>,
     waiting: Vec<Receipt>,
     retry: Instant,
     is_failing: bool,
@@ -128,7 +131,28 @@ struct File<T> {
 
 impl<T> File<T> {
     fn new(path: PathBuf) -> File<T> {
-        File { path, open: None, waiting: Vec::new(), retry: Instant::now(), is_failing: false }
+        File { path, open: None, seen: None, waiting: Vec::new(), retry: Instant::now(), is_failing: false }
+    }
+
+    /// The file under the path now. Another than the one that is open means that it was moved away or deleted.
+    fn under_the_path(&self) -> Option<(u64, u64)> {
+        let data = std::fs::metadata(&self.path).ok()?;
+        Some((data.dev(), data.ino()))
+    }
+
+    /// Tries once more and at once, and takes what cannot be written for lost. Returns how many receipts that is.
+    fn end<E: std::error::Error + 'static>(
+        &mut self,
+        open: impl FnOnce(&std::path::Path) -> Result<T, E>,
+        write: impl FnOnce(&mut T, &[Receipt]) -> Result<(), E>,
+    ) -> usize {
+        self.retry = Instant::now();
+        let lost = self.write(open, write) + self.waiting.len();
+        if lost > 0 {
+            tracing::error!(file = %self.path.display(), lost, "receipts are lost: they could not be written to the end");
+        }
+        self.waiting.clear();
+        lost
     }
 
     /// Writes what waits; on failure it waits on, up to a bound. Returns how many are lost.
@@ -138,6 +162,10 @@ impl<T> File<T> {
         write: impl FnOnce(&mut T, &[Receipt]) -> Result<(), E>,
     ) -> usize {
         if !self.waiting.is_empty() && Instant::now() >= self.retry {
+            if self.open.is_some() && self.under_the_path() != self.seen {
+                tracing::info!(file = %self.path.display(), "the file was moved away: another is begun");
+                self.open = None;
+            }
             let file = match self.open.take() {
                 Some(file) => Ok(file),
                 None => open(&self.path),
@@ -146,6 +174,7 @@ impl<T> File<T> {
             match written {
                 Ok(file) => {
                     self.open = Some(file);
+                    self.seen = self.under_the_path();
                     self.waiting.clear();
                     if std::mem::take(&mut self.is_failing) {
                         tracing::info!(file = %self.path.display(), "receipts are written again");
@@ -191,6 +220,7 @@ impl Keeper {
             let receipts: Vec<Receipt> = batch.into_iter().map(|finished| self.judge(finished)).collect();
             self.keep(&receipts);
             if is_over {
+                self.end();
                 return;
             }
         }
@@ -208,7 +238,10 @@ impl Keeper {
             Ok(open)
         });
         match opened {
-            Ok(open) => store.open = Some(open),
+            Ok(open) => {
+                store.open = Some(open);
+                store.seen = store.under_the_path();
+            }
             // The first receipt meets the same, and says so.
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "the store cannot be opened yet");
@@ -273,6 +306,17 @@ impl Keeper {
         }
         if lost > 0 {
             self.metrics.receipts_lost(LiveLoss::Disk, lost as u64);
+        }
+    }
+}
+
+impl Keeper {
+    /// What waits for a disk is written now or not at all.
+    fn end(&mut self) {
+        let audit = self.audit.as_mut().map_or(0, |audit| audit.end(AuditLog::open, AuditLog::append));
+        let store = self.store.as_mut().map_or(0, |store| store.end(Store::open, Store::write));
+        if audit + store > 0 {
+            self.metrics.receipts_lost(LiveLoss::Disk, (audit + store) as u64);
         }
     }
 }

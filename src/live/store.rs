@@ -1,5 +1,6 @@
 //! Receipts and counts in one SQLite file. Days are days of UTC since 1970.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -138,6 +139,9 @@ impl Store {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| StoreError::Folder(path.to_owned(), error))?;
         }
+        // Made before SQLite makes it, so that nobody else may read it; the files beside it have the same rights.
+        let made = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        made.map_err(|error| StoreError::Folder(path.to_owned(), error))?;
         let connection = Connection::open(path).map_err(|error| of(path, error))?;
         let mut store = Store { path: path.to_owned(), connection };
         store.prepare(true)?;

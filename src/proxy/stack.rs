@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use tower::ServiceBuilder;
 
 use super::authenticate::{Authenticate, AuthenticateLayer};
@@ -35,8 +37,8 @@ pub struct ProxySettings {
     pub cut_leaks: bool,
     /// Share of requests that ended well which leave a line in the log.
     pub log_share: f64,
-    /// Who may call; `None`: everybody.
-    pub keys: Option<Arc<KeyRing>>,
+    /// Who may call, as it is now; `None`: everybody.
+    pub keys: Option<Arc<ArcSwap<KeyRing>>>,
     /// Paths and brands.
     pub route: RouteSettings,
 }

@@ -42,7 +42,7 @@ pub(super) fn cohort_vectors(
         .map(|(done, prompt)| match store.vector(prompt) {
             Some(vector) => Ok(vector),
             None => {
-                let vector = embedder.embed(prompt)?;
+                let vector = embedder.compute(prompt)?;
                 store.put_vector(prompt, vector.clone());
                 progress(done + 1, count);
                 Ok(vector)

@@ -43,7 +43,8 @@ pub enum EmbedError {
 /// rebuild of many texts lets single questions in between.
 pub struct Embedder {
     session: FairMutex<TextEmbedding>,
-    cache: Cache<Box<str>, Vector>,
+    /// By [`remembered_as`].
+    cache: Cache<[u8; 16], Vector>,
     identity: Identity,
     /// Words of a text that are given to the model.
     words: usize,
@@ -77,22 +78,24 @@ impl Embedder {
         &self.identity
     }
 
-    /// The vector of a query, of length 1, remembered.
-    pub fn embed(&self, text: &str) -> Result<Vector, EmbedError> {
-        if let Some(vector) = self.cache.get(text) {
+    /// The vector of a query, of length 1, remembered for those who see the same brands: who sees others must not be able
+    /// to tell by the time that it takes whether somebody has asked it.
+    pub fn embed(&self, text: &str, brands: &str) -> Result<Vector, EmbedError> {
+        let key = remembered_as(text, brands);
+        if let Some(vector) = self.cache.get(&key) {
             return Ok(vector);
         }
         let vector = self.compute(text)?;
-        self.cache.insert(text.into(), vector.clone());
+        self.cache.insert(key, vector.clone());
         Ok(vector)
     }
 
-    /// The vectors of a query.
-    pub fn vectors(&self, query: &Query) -> Result<Vectors, EmbedError> {
-        let own = self.embed(&query.text)?;
+    /// The vectors of a query, remembered as those of [`Embedder::embed`].
+    pub fn vectors(&self, query: &Query, brands: &str) -> Result<Vectors, EmbedError> {
+        let own = self.embed(&query.text, brands)?;
         let blended = match query.last(Speaker::User) {
             None => None,
-            Some(before) => Some(normalise(own.plus(BLENDED, &self.embed(before)?))?),
+            Some(before) => Some(normalise(own.plus(BLENDED, &self.embed(before, brands)?))?),
         };
         Ok(Vectors { own, blended })
     }
@@ -110,6 +113,15 @@ impl Embedder {
         };
         normalise(vectors.pop().unwrap_or_default())
     }
+}
+
+/// What a text is remembered as: a hash that nobody can find another text for.
+fn remembered_as(text: &str, brands: &str) -> [u8; 16] {
+    let mut hash = blake3::Hasher::new();
+    hash.update(&(brands.len() as u64).to_le_bytes()).update(brands.as_bytes()).update(text.as_bytes());
+    let mut key = [0; 16];
+    hash.finalize_xof().fill(&mut key);
+    key
 }
 
 /// The first words of a text, with what stands between them.

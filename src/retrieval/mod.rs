@@ -32,7 +32,7 @@ pub use language::detect as language_of;
 pub use library::LibraryError;
 pub use model::{EmbedderSettings, ModelSource, OpenError};
 pub use names::NameMatcher;
-pub use pool::{Full, Pool};
+pub use pool::{Full, Pool, Slice};
 pub use query::{MAX_QUERY_BYTES, MAX_SAID, Query, Said, Speaker};
 pub use search::{Candidate, Hits, SearchSettings, Vectors, search, search_among};
 pub use store::{Identity, VectorStore};

@@ -10,6 +10,15 @@ use tokio::sync::{Semaphore, oneshot};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
+/// What a part of a job came to.
+#[derive(Debug)]
+pub enum Slice<J, T> {
+    /// There is more to do.
+    Paused(J),
+    /// This.
+    Ended(T),
+}
+
 /// Jobs that may hang at once, for each worker. With one more the pool waits for them.
 const HANGING: usize = 4;
 
@@ -48,26 +57,43 @@ impl Pool {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<T>, Full> {
+        self.try_submit_in_slices(job, |job| Slice::Ended(job()))
+    }
+
+    /// As [`Pool::try_submit`], for a job that `run` does a part of. Between two parts others have their turn; its place is
+    /// its own until it has ended.
+    pub fn try_submit_in_slices<J: Send + 'static, T: Send + 'static>(
+        &self,
+        mut job: J,
+        run: fn(J) -> Slice<J, T>,
+    ) -> Result<oneshot::Receiver<T>, Full> {
         let place = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| Full)?;
         let (running, hanging) = (Arc::clone(&self.running), Arc::clone(&self.hanging));
         let patience = self.patience;
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {
-            // The semaphores are never closed.
-            let Ok(turn) = running.acquire_owned().await else { return };
-            let mut working = tokio::task::spawn_blocking(job);
-            let held = (place, turn);
-            let (result, _held) = match tokio::time::timeout(patience, &mut working).await {
-                Ok(result) => (result, (Some(held), None)),
-                Err(_) => {
-                    tracing::warn!(?patience, "a retrieval hangs; another takes its place");
-                    let Ok(hangs) = hanging.acquire_owned().await else { return };
-                    drop(held);
-                    (working.await, (None, Some(hangs)))
+            let mut place = Some(place);
+            loop {
+                // The semaphores are never closed. They let waiters in in their order.
+                let Ok(turn) = Arc::clone(&running).acquire_owned().await else { return };
+                let mut working = tokio::task::spawn_blocking(move || run(job));
+                let (result, _held) = match tokio::time::timeout(patience, &mut working).await {
+                    Ok(result) => (result, (Some(turn), None)),
+                    Err(_) => {
+                        tracing::warn!(?patience, "a retrieval hangs; another takes its place");
+                        let Ok(hangs) = Arc::clone(&hanging).acquire_owned().await else { return };
+                        drop((place.take(), turn));
+                        (working.await, (None, Some(hangs)))
+                    }
+                };
+                match result {
+                    Ok(Slice::Paused(rest)) => job = rest,
+                    Ok(Slice::Ended(result)) => {
+                        let _nobody_waits = sender.send(result);
+                        return;
+                    }
+                    Err(_) => return,
                 }
-            };
-            if let Ok(result) = result {
-                let _nobody_waits = sender.send(result);
             }
         });
         Ok(receiver)

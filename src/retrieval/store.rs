@@ -58,6 +58,8 @@ pub struct VectorStore {
     path: Option<PathBuf>,
     /// Vectors that were put since they were last written.
     unwritten: usize,
+    /// The file holds vectors of a model and this process has none: it leaves the file as it is.
+    is_others: bool,
 }
 
 #[derive(Debug)]
@@ -133,8 +135,10 @@ impl VectorStore {
             let (Some(hash), Some(value)) = (reader.array()?, reader.number()?) else { return Ok(None) };
             self.tokens.insert(hash, Used { value, used: false });
         }
-        // Token counts do not depend on the model and stay. Vectors of another one are written over.
+        // Token counts do not depend on the model and stay. Vectors of another one are written over, but not by a process
+        // that has no model and needs none.
         self.added |= !same_model;
+        self.is_others = self.identity.model.is_empty() && !model.is_empty();
         Ok(Some(()))
     }
 
@@ -188,7 +192,7 @@ impl VectorStore {
         self.vectors.retain(|_, known| std::mem::take(&mut known.used));
         self.tokens.retain(|_, known| std::mem::take(&mut known.used));
         self.added |= known != (self.vectors.len(), self.tokens.len());
-        if !self.added {
+        if !self.added || self.is_others {
             return Ok(());
         }
         self.write(path)?;

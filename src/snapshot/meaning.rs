@@ -35,7 +35,7 @@ impl Meaning {
             let vector = match store.vector(text) {
                 Some(vector) => vector,
                 None => {
-                    let vector = embedder.embed(text)?;
+                    let vector = embedder.compute(text)?;
                     store.put_vector(text, vector.clone());
                     progress(done + 1, texts.len());
                     vector

@@ -24,7 +24,7 @@ use crate::chat::{Content, Dialect, Turn};
 use crate::inject::{Decision, Plan, SkipReason, splice};
 use crate::knowledge::Filter;
 use crate::metrics::{Metrics, PrefixBreak};
-use crate::retrieval::Pool;
+use crate::retrieval::{Pool, Slice};
 
 /// Bytes of a question that are kept beside its request, to know it again where an answer quotes it.
 const LONGEST_QUESTION: usize = 4 << 10;
@@ -346,8 +346,11 @@ impl Planner {
             kitchen: self.kitchen.clone(),
             known: Arc::clone(&self.known),
             give_up: started + self.settings.background.max(allowed),
+            next: 0,
+            plan,
         };
-        let answer = self.pool.try_submit(move || work.run(plan)).map_err(|_| SkipReason::Overloaded)?;
+        let answer = self.pool.try_submit_in_slices(Box::new(work), Work::run);
+        let answer = answer.map_err(|_| SkipReason::Overloaded)?;
         let count =
             || self.metrics.gauges.retrievals.set(i64::try_from(self.pool.jobs()).unwrap_or(i64::MAX));
         count();
@@ -355,9 +358,9 @@ impl Planner {
         count();
         match answered {
             Err(_) => Err(SkipReason::Deadline),
-            Ok(Ok(Ok(Some(plan)))) => Ok(plan),
-            Ok(Ok(Ok(None))) => Err(SkipReason::Deadline),
-            Ok(Ok(Err(error))) => {
+            Ok(Ok(Ended::Planned(plan))) => Ok(plan),
+            Ok(Ok(Ended::Late)) => Err(SkipReason::Deadline),
+            Ok(Ok(Ended::Failed(error))) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "retrieval failed");
                 Err(SkipReason::RetrievalFailed)
             }
@@ -369,8 +372,20 @@ impl Planner {
     }
 }
 
-/// The turns that a job of the pool plans. It goes on when nobody waits any more: the next request of the
-/// conversation finds what it has remembered.
+/// How long a conversation with many turns that are not known holds a worker before others have their turn.
+const SLICE: Duration = Duration::from_millis(10);
+
+/// What planning came to.
+enum Ended {
+    /// Every turn is planned.
+    Planned(Plan),
+    /// It took too long, or there was no place to go on.
+    Late,
+    /// Retrieval failed.
+    Failed(TurnError),
+}
+
+/// The turns that are to be planned, and how far that is.
 struct Work {
     snapshot: Arc<Snapshot>,
     scope: Scope,
@@ -380,25 +395,38 @@ struct Work {
     kitchen: Kitchen,
     known: Arc<Cache<u128, Known>>,
     give_up: Instant,
+    /// The turn that comes next.
+    next: usize,
+    plan: Plan,
 }
 
 impl Work {
-    /// `None`: out of time.
-    fn run(self, mut plan: Plan) -> Result<Option<Plan>, TurnError> {
-        for (input, key) in self.inputs.iter().zip(&self.keys) {
+    /// A slice of it. It goes on when nobody waits any more: the next request of the conversation finds what was remembered.
+    fn run(mut self: Box<Self>) -> Slice<Box<Work>, Ended> {
+        let until = Instant::now() + SLICE;
+        while let (Some(input), Some(key)) = (self.inputs.get(self.next), self.keys.get(self.next)) {
             // Another request of the same conversation may have come this far meanwhile.
             if let Some(known) = self.known.get(key).filter(|known| known.snapshot == self.snapshot.id) {
-                plan = known.plan;
+                self.plan = known.plan;
+                self.next += 1;
                 continue;
             }
-            if Instant::now() >= self.give_up {
-                return Ok(None);
+            let now = Instant::now();
+            if now >= self.give_up {
+                return Slice::Ended(Ended::Late);
             }
-            plan = self.kitchen.next(&self.snapshot, &self.scope, &self.telling, &plan, input)?.plan;
-            let known = Known { snapshot: Arc::clone(&self.snapshot.id), plan: plan.clone() };
+            if now >= until {
+                return Slice::Paused(self);
+            }
+            match self.kitchen.next(&self.snapshot, &self.scope, &self.telling, &self.plan, input) {
+                Ok(step) => self.plan = step.plan,
+                Err(error) => return Slice::Ended(Ended::Failed(error)),
+            }
+            let known = Known { snapshot: Arc::clone(&self.snapshot.id), plan: self.plan.clone() };
             self.known.insert(*key, known);
+            self.next += 1;
         }
-        Ok(Some(plan))
+        Slice::Ended(Ended::Planned(self.plan))
     }
 }
 

@@ -153,6 +153,15 @@ pub(super) struct Telling {
 
 impl Snapshot {
     /// How this snapshot tells items under a treatment; `None` where it adds nothing.
+    /// Why requests cannot be treated so here.
+    ///
+    /// # Errors
+    ///
+    /// A recipe that is not there, or a placement that the upstream's profile forbids.
+    pub fn allows(&self, treatment: &Treatment) -> Result<(), TreatmentError> {
+        self.telling(treatment).map(|_| ())
+    }
+
     pub(super) fn telling(&self, treatment: &Treatment) -> Result<Option<Telling>, TreatmentError> {
         let variation = match treatment {
             Treatment::Passthrough => return Ok(None),

@@ -158,7 +158,10 @@ impl Kitchen {
         }
         let started = Instant::now();
         let vectors = match &self.embedder {
-            Some(embedder) => Some(embedder.vectors(&turn.query)?),
+            Some(embedder) => {
+                let ids: Vec<&str> = brands().map(|brand| &*brand.id).collect();
+                Some(embedder.vectors(&turn.query, &ids.join(","))?)
+            }
             None => None,
         };
         let embedding = started.elapsed();
@@ -197,7 +200,11 @@ impl Kitchen {
             .filter_map(|candidate| brands().find_map(|brand| brand.prepared(&candidate.item.id)))
             .collect();
         let offers = telling.prepare(snapshot, scope, &turn.query, offers)?;
-        let next = plan.offer(&refs(&offers), recipe, turn.form, &self.budget)?;
+        let score = |item: &Item| {
+            let found = hits.candidates.iter().find(|candidate| candidate.item.id == item.id);
+            found.map_or(0.0, |candidate| candidate.score)
+        };
+        let next = plan.offer(&refs(&offers), recipe, turn.form, &self.budget)?.scored(score);
         Ok(Step { hits: Some(hits), ..Step::of(next) })
     }
 

@@ -87,7 +87,7 @@ impl Veto {
                     let vector = match store.vector(example) {
                         Some(vector) => vector,
                         None => {
-                            let vector = embedder.embed(example)?;
+                            let vector = embedder.compute(example)?;
                             store.put_vector(example, vector.clone());
                             vector
                         }

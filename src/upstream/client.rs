@@ -166,6 +166,10 @@ impl Upstream {
         parts.headers.remove(EXPECT);
         if let Some(authorization) = &self.settings.authorization {
             parts.headers.insert(http::header::AUTHORIZATION, authorization.clone());
+            // Whose account is charged is the operator's to say, as the key is.
+            for name in ["openai-organization", "openai-project"] {
+                parts.headers.remove(name);
+            }
         }
         let request = Request::from_parts(parts, body);
         let client = if switches { &self.switching } else { &self.client };

@@ -2,17 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
+use crate::support::process::{Serving, foreword};
 use crate::support::proxy::Site;
-
-fn foreword(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_foreword"));
-    command.current_dir(folder).args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-    command
-}
 
 fn output(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = foreword(folder, arguments).output().unwrap();
@@ -212,58 +207,6 @@ fn init_writes_a_sound_folder_and_keeps_what_is_there() {
     let (code, stdout, _) = output(folder.path(), &["init", "bot"]);
     assert_eq!((code, stdout.contains("kept")), (0, true));
     assert_eq!(std::fs::read_to_string(bot.join("prompts/pairs.md")).unwrap(), "mine");
-}
-
-/// A running `foreword serve`, killed at the end.
-struct Serving {
-    child: Child,
-    /// What it printed before it was ready.
-    banner: String,
-    rest: BufReader<std::process::ChildStdout>,
-}
-
-impl Serving {
-    fn start(site: &Site, arguments: &[&str]) -> Serving {
-        Serving::start_with(site, arguments, &[], "http://127.0.0.1:1/v1")
-    }
-
-    fn start_with(site: &Site, arguments: &[&str], variables: &[(&str, &str)], upstream: &str) -> Serving {
-        let all = [
-            &["serve", "--upstream", upstream, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
-            arguments,
-        ]
-        .concat();
-        let mut child = foreword(site.folder.path(), &all)
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut rest = BufReader::new(child.stdout.take().unwrap());
-        let mut banner = String::new();
-        while !banner.contains("Stop with") {
-            assert!(rest.read_line(&mut banner).unwrap() > 0, "it ended: {banner}");
-        }
-        Serving { child, banner, rest }
-    }
-
-    /// Where it serves clients.
-    fn address(&self) -> String {
-        let rest = self.banner.split("listening on http://").nth(1).unwrap();
-        rest.lines().next().unwrap().to_owned()
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
-    }
 }
 
 #[test]

@@ -62,6 +62,10 @@ fn answers_to_which_something_was_added_end_with_the_disclosure_in_their_languag
             ("sec-gpc: 1\r\n", ""),
             ("", ",\"response_format\":{\"type\":\"json_object\"}"),
             ("", ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{}}"),
+            ("", ",\"guided_choice\":[\"yes\",\"no\"]"),
+            ("", ",\"structured_outputs\":{\"regex\":\"[0-9]+\"}"),
+            ("", ",\"grammar\":\"root ::= [0-9]+\""),
+            ("x-foreword-context: on\r\nx-foreword-context: off\r\n", ""),
         ] {
             let answer = exchange(proxy.address, &post_with(CHAT, headers, body(QUESTION, rest))).await;
             assert_eq!(answer.text(), PLAIN, "{headers}{rest}");

@@ -14,20 +14,20 @@ fn a_text_has_one_vector_of_length_1() {
     assert_eq!(again.identity(), embedder().identity());
     assert!(embedder().id().starts_with("all-minilm-l6-v2-int8-"), "{}", embedder().id());
     for text in ["Which anvil is light?", "", " ", "🙂", "a", "\u{0}\u{7}", &"long text ".repeat(10_000)] {
-        let vector = embedder().embed(text).unwrap();
+        let vector = embedder().embed(text, "").unwrap();
         assert_eq!(vector.dimension(), embedder().identity().dimension);
         let square = vector.cosine(&vector);
         assert!((square - 1.0).abs() < 1e-3, "{square}");
         // Remembered, and computed anew by a session of its own.
-        assert_eq!(embedder().embed(text).unwrap(), vector);
-        assert_eq!(again.embed(text).unwrap(), vector);
+        assert_eq!(embedder().embed(text, "").unwrap(), vector);
+        assert_eq!(again.embed(text, "").unwrap(), vector);
     }
 }
 
 #[test]
 fn what_means_the_same_is_nearer_than_what_does_not() {
     let cosine = |a: &str, b: &str| -> f32 {
-        let (a, b) = (embedder().embed(a).unwrap(), embedder().embed(b).unwrap());
+        let (a, b) = (embedder().embed(a, "").unwrap(), embedder().embed(b, "").unwrap());
         a.cosine(&b)
     };
     let near = cosine("How do I get my money back?", "What is your refund policy?");
@@ -47,12 +47,12 @@ fn threads_get_the_vectors_that_they_would_get_alone() {
     let texts: Vec<String> = (0..8).map(|number| format!("question number {number} about anvils")).collect();
     let together: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> =
-            texts.iter().map(|text| scope.spawn(|| embedder().embed(text).unwrap())).collect();
+            texts.iter().map(|text| scope.spawn(|| embedder().embed(text, "").unwrap())).collect();
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let alone = Embedder::open(&model(&model_folder())).unwrap();
     for (text, vector) in texts.iter().zip(together) {
-        assert_eq!(alone.embed(text).unwrap(), vector);
+        assert_eq!(alone.embed(text, "").unwrap(), vector);
     }
 }
 

@@ -291,6 +291,36 @@ fn invariant_5_retrieval_that_is_busy_lets_the_request_go_on() {
 }
 
 #[test]
+fn a_long_conversation_holds_up_nobody_else() {
+    run(async {
+        let upstream = Upstream::answering("{}").await;
+        // One worker, and far more to plan than it can within the deadline of a short question.
+        let config = [
+            ("retrieval.workers", "1"),
+            ("retrieval.deadline", "1s"),
+            ("retrieval.deadline_cap", "1s"),
+            ("retrieval.breaker_failures", "1000"),
+        ];
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &config).await;
+        let long = long_conversation(40_000);
+        let hogs = async {
+            let answer = exchange(proxy.address, &post(CHAT, &long)).await;
+            assert_eq!((answer.status, answer.decision().as_str()), (200, "deadline"));
+        };
+        let short = async {
+            until("the long one is planned", || proxy.metric("foreword_retrieval_jobs") > 0.0).await;
+            for number in 0..5 {
+                let body = BODY.replace("lightest", &format!("lightest of {number}"));
+                let answer = exchange(proxy.address, &post(CHAT, body)).await;
+                assert_eq!((answer.status, answer.decision().as_str()), (200, "injected"), "{number}");
+            }
+            assert!(proxy.metric("foreword_retrieval_jobs") > 0.0, "the long one is still being planned");
+        };
+        tokio::join!(hogs, short);
+    });
+}
+
+#[test]
 fn invariant_5_retrieval_that_is_always_late_is_left_alone_for_a_while() {
     run(async {
         let upstream = Upstream::answering("{}").await;

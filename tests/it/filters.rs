@@ -131,7 +131,7 @@ fn a_filtered_search_finds_what_a_search_of_these_items_finds() {
         ["Which hammer was forged in week 12?", "something to blow air into a fire", "anvil number 31"]
     {
         let query = Query::alone(question);
-        let vectors = Vectors::alone(embedder().embed(question).unwrap());
+        let vectors = Vectors::alone(embedder().compute(question).unwrap());
         let best = |index, filter: &Filter| -> Vec<String> {
             let hits = search_among(&[index], &query, Some(&vectors), &settings, filter).candidates;
             assert!(hits.iter().all(|hit| hit.item.tags == ["third-1"]));

@@ -55,6 +55,7 @@ fn a_key_opens_the_door_and_goes_no_further() {
             format!("api-key: {key}\r\n"),
             format!("x-api-key: {key}\r\n"),
             format!("x-foreword-key: {key}\r\nauthorization: Bearer sk-upstream\r\n"),
+            format!("authorization: Bearer {key}\r\nx-api-key: {key}\r\napi-key: {key}\r\n"),
         ] {
             let answer = ask(&proxy, &headers).await;
             assert_eq!((answer.status, answer.decision().as_str()), (200, "injected"), "{headers}");
@@ -83,7 +84,9 @@ fn a_key_opens_the_door_and_goes_no_further() {
             assert!(answer.text().contains("\"code\":\"invalid_api_key\""), "{}", answer.text());
             assert!(!answer.text().contains("fw-"), "{}", answer.text());
         }
-        // Every path, not only chat.
+        // What it does is said to everybody.
+        assert_eq!(exchange(proxy.address, &get("/.well-known/foreword.json")).await.status, 200);
+        // Every other path, not only chat.
         assert_eq!(exchange(proxy.address, &get("/v1/models")).await.status, 401);
         assert_eq!(upstream.received().len(), count);
     });
@@ -173,4 +176,29 @@ fn a_file_of_keys_is_read_or_says_what_is_wrong() {
         assert!(shown.contains(said), "{said} in {shown}");
     }
     assert!(read_keys(&site.path("absent.toml")).is_err());
+}
+
+#[test]
+fn a_file_of_keys_that_says_less_than_it_seems_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (site, _) = site(&[("bot", &["acme"], Some(3))]);
+    let file = site.path("keys.toml");
+    let sound = std::fs::read_to_string(&file).unwrap();
+    assert!(read_keys(&file).is_ok());
+    for (was, is, said) in [
+        ("brands = ", "brand = ", "there is no key `brand`"),
+        ("requests_per_minute", "requests_per_min", "there is no key `requests_per_min`"),
+        ("[\"acme\"]", "[]", "the key is for no brand"),
+    ] {
+        std::fs::write(&file, sound.replace(was, is)).unwrap();
+        let problems = read_keys(&file).err().unwrap_or_default();
+        assert!(problems.iter().any(|problem| problem.message.contains(said)), "{said}: {problems:?}");
+        assert!(
+            problems.iter().all(|problem| problem.place.is_some() && problem.hint.is_some()),
+            "{problems:?}"
+        );
+    }
+    std::fs::write(&file, &sound).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
+    assert!(format!("{:?}", read_keys(&file).err()).contains("chmod 600"));
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use foreword::live::{LiveReport, Receipt, Store, StoreError, live_report};
 
@@ -272,4 +273,31 @@ fn a_clock_that_goes_back_loses_nothing() {
     assert_eq!((arm.conversations, arm.answers, arm.mentions), (10, 20, 20));
     assert_eq!((report.topics[0].answers, report.topics[0].arms[0].conversations), (20, 10));
     assert_eq!((report.since.as_str(), report.until.as_str()), ("2024-09-05", "2024-10-14"));
+}
+
+#[test]
+fn a_log_that_was_moved_away_is_begun_anew() {
+    run(async {
+        let upstream = believer().await;
+        let proxy = Proxy::of(Site::new(), &upstream.url(), &[("live.audit_log", "audit.jsonl")]).await;
+        let log = proxy.site.path("audit.jsonl");
+        let ask = async || {
+            for _ in 0..2 {
+                let body = "{\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil?\"}]}";
+                exchange(proxy.address, &post_with("/v1/chat/completions", "", body)).await;
+            }
+            let asked = Instant::now();
+            while std::fs::read_to_string(&log).unwrap_or_default().lines().count() < 2 {
+                assert!(asked.elapsed() < Duration::from_secs(20), "nothing is written under the path");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        ask().await;
+        let aside = proxy.site.path("aside.jsonl");
+        std::fs::rename(&log, &aside).unwrap();
+        ask().await;
+        assert_eq!(std::fs::read_to_string(&aside).unwrap().lines().count(), 2);
+        assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 2);
+        assert_eq!(proxy.metric("foreword_receipts_lost_total{reason=\"disk\"}"), 0.0);
+    });
 }

@@ -16,7 +16,7 @@ use crate::support::proxy::Site;
 use crate::support::run;
 use crate::support::upstream::{Received, Step, Upstream, json_answer};
 
-const SUITE: &str = "name: anvils
+pub const SUITE: &str = "name: anvils
 brand: acme
 questions:
   - {id: light-1, text: Which anvil is the lightest to carry?, family: light, kind: organic}
@@ -29,7 +29,7 @@ questions:
 ";
 
 /// A model that names the brand if it has read of it.
-fn model(request: &Received) -> Vec<Step> {
+pub fn model(request: &Received) -> Vec<Step> {
     let said = if String::from_utf8_lossy(&request.body).contains("Acme") {
         "Take one by **Acme**."
     } else {
@@ -38,7 +38,7 @@ fn model(request: &Received) -> Vec<Step> {
     vec![Step::Send(completion(&json!(said)))]
 }
 
-fn completion(content: &Value) -> Vec<u8> {
+pub fn completion(content: &Value) -> Vec<u8> {
     let body = json!({
         "choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 40}},
@@ -46,14 +46,14 @@ fn completion(content: &Value) -> Vec<u8> {
     json_answer(&body.to_string())
 }
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 /// Runs the command in the site's folder without holding up the scripted endpoint.
-async fn measure(site: &Site, arguments: &[&str]) -> Ran {
+pub async fn measure(site: &Site, arguments: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_foreword"));
     command.current_dir(site.folder.path()).arg("measure").args(arguments).env_clear();
     command.env("FOREWORD_RETRIEVAL__MODEL", "off").env("FOREWORD_RETRIEVAL__DEADLINE", "10s");
@@ -74,7 +74,7 @@ const MORE: [&str; 5] =
 const ORGANIC: usize = 6 + MORE.len();
 const QUESTIONS: usize = ORGANIC + 1;
 
-fn site() -> Site {
+pub fn site() -> Site {
     let site = Site::new();
     let mut suite = SUITE.to_owned();
     let mut items = String::new();
@@ -90,7 +90,7 @@ fn site() -> Site {
     site
 }
 
-fn results(folder: &Path) -> Value {
+pub fn results(folder: &Path) -> Value {
     serde_json::from_slice(&fs::read(folder.join("results.json")).unwrap()).unwrap()
 }
 
@@ -127,7 +127,8 @@ fn a_run_measures_what_the_model_does() {
         assert!(ran.out.contains("0 of 2 answers name it"), "{}", ran.out);
         let html = fs::read_to_string(out.join("report.html")).unwrap();
         assert!(html.contains("<mark class=\"own\">Acme</mark>") && !html.contains("http://"), "{html}");
-        assert!(fs::read_to_string(out.join("junit.xml")).unwrap().contains("tests=\"3\""));
+        // Three gates, and the run as a whole.
+        assert!(fs::read_to_string(out.join("junit.xml")).unwrap().contains("tests=\"4\""));
         assert!(
             fs::read_to_string(out.join("summary.md")).unwrap().contains("| organic | injected | 20 of 22 |")
         );
@@ -379,74 +380,6 @@ fn too_many_requests_are_waited_out() {
             (found["requests"].as_u64(), found["missing"].as_object().unwrap().len()),
             (Some(3 * QUESTIONS as u64), 0)
         );
-    });
-}
-
-#[test]
-fn wrong_arguments_and_suites_say_what_to_do() {
-    run(async {
-        let site = site();
-        let write = |name: &str, text: &str| {
-            site.write(name, text);
-            name.to_owned()
-        };
-        let question = |rest: &str| format!("questions:\n  - {{id: a, text: Which anvil?, {rest}}}\n");
-        for (arguments, said) in [
-            (
-                vec![write("twice.yaml", &SUITE.replace("light-2", "light-1"))],
-                "two questions have the id `light-1`",
-            ),
-            (vec![write("none.yaml", &question("kind: negative-control"))], "there is no organic question"),
-            (vec![write("kind.yaml", &question("kind: organik"))], "`kind` must be one of"),
-            (
-                vec![write("brand.yaml", &question("brand: nobody"))],
-                "expects `nobody`, and there is no such brand",
-            ),
-            (vec![write("regex.yaml", &question("expect: '(a'"))], "does not compile"),
-            (vec![write("empty.yaml", "questions: []\n")], "there is no question in it"),
-            (vec![write("key.yaml", &question("famly: x"))], "did you mean `family`?"),
-            (vec![write("suite.pdf", "x")], "of no known form"),
-            (vec!["absent.yaml".to_owned()], "cannot be read"),
-            (vec![write("bad.jsonl", "{\"text\":\"a?\"}\nno\n")], "bad.jsonl:2:1"),
-            (vec![write("cols.csv", "a,b\n1,2\n")], "no column holds the questions"),
-            (vec!["suite.yaml".to_owned()], "pass --direct URL"),
-            (vec!["suite.yaml".to_owned(), "--gate".to_owned(), "lift".to_owned()], "cannot be understood"),
-            (vec!["suite.yaml".to_owned(), "--brand".to_owned(), "nobody".to_owned()], "the brands are acme"),
-            (
-                vec![
-                    "suite.yaml".to_owned(),
-                    "--offline".to_owned(),
-                    "--report".to_owned(),
-                    "new".to_owned(),
-                ],
-                "there is no journal",
-            ),
-            (
-                vec!["suite.yaml".to_owned(), "--report".to_owned(), "suite.yaml/x".to_owned()],
-                "cannot be made",
-            ),
-        ] {
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            let ran = measure(&site, &arguments).await;
-            assert_eq!(ran.code, 2, "{said}: {}{}", ran.out, ran.err);
-            assert!(ran.err.contains(said), "{said}: {}", ran.err);
-        }
-        let url = "http://127.0.0.1:9/v1";
-        for (more, said) in [
-            (vec!["--model", "m", "--arms", "no-such-arm"], "names no arm"),
-            (vec!["--model", "m", "--ablate", "colour"], "there is no ablation `colour`"),
-            (vec!["--model", "m", "--set", "x"], "KEY=JSON"),
-            (vec!["--model", "m", "--stop", "p<0.05"], "precision=0.05"),
-            (vec!["--model", "m", "--proxy", url], "measure.token_env"),
-        ] {
-            let out = tempfile::tempdir().unwrap();
-            let folder = out.path().to_str().unwrap();
-            let ran =
-                measure(&site, &[&["suite.yaml", "--direct", url, "--report", folder][..], &more].concat())
-                    .await;
-            assert_eq!(ran.code, 2, "{more:?}: {}{}", ran.out, ran.err);
-            assert!(ran.err.contains(said), "{more:?}: {}", ran.err);
-        }
     });
 }
 

@@ -40,7 +40,7 @@ fn rebuilt(
 /// Ids with all the numbers that they are ranked by.
 fn found(index: &Index, embedder: Option<&Embedder>, question: &str) -> Vec<(String, u32, u32, u32)> {
     let query = Query::alone(question);
-    let vectors = embedder.map(|embedder| embedder.vectors(&query).unwrap());
+    let vectors = embedder.map(|embedder| embedder.vectors(&query, "").unwrap());
     search(&[index], &query, vectors.as_ref(), &SearchSettings::default())
         .candidates
         .iter()

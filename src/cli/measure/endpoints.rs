@@ -1,5 +1,6 @@
 //! Where a run's requests go: a proxy of its own, or the one that is named, and the endpoint behind it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -10,11 +11,12 @@ use crate::app;
 use crate::cli::Exit;
 use crate::cli::arguments::Measure;
 use crate::cli::print::{err, failure, not_started};
+use crate::cli::serve::progress;
 use crate::config::Settings;
 use crate::measure::experiment::{Endpoint, Endpoints};
 use crate::retrieval::ModelSource;
 use crate::server::Drained;
-use crate::snapshot::WatchMode;
+use crate::snapshot::{Snapshot, WatchMode};
 use crate::upstream::{Address, Upstream, UpstreamSettings};
 
 /// Endpoints, and the proxy that was started for them.
@@ -22,6 +24,8 @@ pub(super) struct Connected {
     pub(super) endpoints: Endpoints,
     /// The recipes of the proxy that was started.
     pub(super) recipes: Vec<String>,
+    /// What it decides with.
+    pub(super) snapshot: Option<Arc<Snapshot>>,
     own: Option<(oneshot::Sender<()>, JoinHandle<Drained>)>,
 }
 
@@ -67,6 +71,7 @@ pub(super) async fn connect(
         return Ok(Connected {
             endpoints: Endpoints { proxy: Some(proxy), direct },
             recipes: Vec::new(),
+            snapshot: None,
             own: None,
         });
     }
@@ -100,12 +105,13 @@ async fn start(
     settings.snapshot.lexical_first = usize::MAX;
     settings.proxy.keys = None;
     settings.proxy.route.experiment_token = Some(blake3::hash(token.as_bytes()));
-    let core = app::core(&settings, &mut |_, _| {}).map_err(|error| not_started(&error))?;
+    let core = app::core(&settings, &mut progress()).map_err(|error| not_started(&error))?;
     let has_no_model = !matches!(settings.embedder.model, ModelSource::Off);
     if let (Err(reason), true) = (&core.model, has_no_model) {
         err(&format!("note: only words are compared, for there is no embedding model: {reason}\n"));
     }
-    let recipes = core.planner.snapshot().recipes.keys().cloned().collect();
+    let snapshot = core.planner.snapshot();
+    let recipes = snapshot.recipes.keys().cloned().collect();
     let bound = app::bind(settings, core).await.map_err(|error| not_started(&error))?;
     let address = Address::parse(&format!("http://{}/v1", bound.addresses().proxy)).map_err(|error| {
         failure(&error);
@@ -116,8 +122,13 @@ async fn start(
         let _told = stopped.await;
     }));
     let token = HeaderValue::try_from(token).ok();
-    let proxy = endpoint(plain(address, timeout), timeout, token, authorization)?;
-    Ok(Connected { endpoints: Endpoints { proxy: Some(proxy), direct }, recipes, own: Some((stop, serving)) })
+    let mut proxy = endpoint(plain(address, timeout), timeout, token, authorization)?;
+    if let Some(direct) = &direct {
+        // The proxy's own address is nobody's but ours.
+        proxy.url = format!("{} (through foreword)", direct.url);
+    }
+    let endpoints = Endpoints { proxy: Some(proxy), direct };
+    Ok(Connected { endpoints, recipes, snapshot: Some(snapshot), own: Some((stop, serving)) })
 }
 
 fn api_key(arguments: &Measure) -> Result<Option<HeaderValue>, Exit> {

@@ -1,9 +1,11 @@
 //! `foreword measure`: the run from suite to reports, and what goes with it.
 
+mod asking;
 mod convert;
 mod detect;
 mod endpoints;
 mod plan;
+mod precision;
 mod progress;
 mod run;
 mod scripted;

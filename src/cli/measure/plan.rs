@@ -7,7 +7,9 @@ use crate::cli::arguments::PlanArguments;
 use crate::cli::print::{err, out};
 use crate::measure::report::Results;
 use crate::measure::suite::Kind;
-use crate::statistics::{Confidence, QuestionPair, Tally, Variances, clusters_needed, pairs};
+use crate::statistics::{
+    Confidence, FEWEST_CLUSTERS, QuestionPair, Tally, Variances, clusters_needed, pairs,
+};
 
 /// Share of the variance of single answers that is due to differences between questions, where nothing is known.
 const BETWEEN: f64 = 0.3;
@@ -89,6 +91,8 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<Exit, Exit> {
                 err(&format!("foreword: {error}\n"));
                 Exit::BadInput
             })?;
+            // Under five there is no interval at all.
+            let needed = needed.max(FEWEST_CLUSTERS);
             let _infallible = write!(text, "{needed:>24}");
         }
         text.push('\n');

@@ -65,6 +65,10 @@ impl Progress {
         if event.paused {
             words.push_str(", the endpoint asks to wait");
         }
+        if let Some((reason, failed)) = &event.trouble {
+            let attempts = if *failed == 1 { "attempt" } else { "attempts" };
+            words.push_str(&format!("; {failed} {attempts} failed, the last: {}", reason.explain()));
+        }
         words
     }
 }

@@ -208,6 +208,7 @@ async fn one(folder: &Path, endpoints: &Endpoints, material: &Material, seed: u6
         timeout: Duration::from_secs(30),
         attempts: 2,
         prices: (0.0, 0.0),
+        spent: 0.0,
         max_cost: None,
     };
     run_design(&design, endpoints, &limits, &HashSet::new(), &mut journal, &mut |_| {}, &mut |_| false)

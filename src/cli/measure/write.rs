@@ -47,6 +47,7 @@ pub(super) fn write(
 
 /// Reads the results of an earlier run.
 pub(super) fn read_results(file: &Path) -> Result<Results, Exit> {
+    let file = &if file.is_dir() { file.join("results.json") } else { file.to_owned() };
     let refuse = |reason: String| {
         err(&format!("foreword: {} holds no results of a run: {reason}\n", file.display()));
         Exit::BadInput

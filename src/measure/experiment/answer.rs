@@ -66,6 +66,8 @@ pub enum MissingReason {
     NoText,
     /// Too long to be read.
     TooLong,
+    /// Whoever answered does not know of arms.
+    NoArm,
 }
 
 impl MissingReason {
@@ -80,12 +82,19 @@ impl MissingReason {
             MissingReason::ServerError => "the endpoint failed: go on with --resume when it is well again",
             MissingReason::Refused => "the endpoint refused the request",
             MissingReason::NotJson => "the answer is not JSON: is this the base URL of a chat endpoint?",
-            MissingReason::NoChoice => "the answer holds no choice",
-            MissingReason::ToolCall => "the model called a tool instead of answering",
+            MissingReason::NoChoice => {
+                "the answer holds no choice: see with one request by hand what the endpoint answers"
+            }
+            MissingReason::ToolCall => {
+                "the model called a tool instead of answering: ask it without tools, for instance with --set tool_choice='\"none\"'"
+            }
             MissingReason::NoText => {
                 "the answer holds no text: raise --max-tokens for a model that thinks first"
             }
-            MissingReason::TooLong => "the answer is too long to be read",
+            MissingReason::TooLong => "the answer is too long to be read: lower --max-tokens",
+            MissingReason::NoArm => {
+                "it answers and does not take arms: is it a foreword whose measure.token_env holds the same token?"
+            }
         }
     }
 }

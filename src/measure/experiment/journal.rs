@@ -2,7 +2,7 @@
 //! at most the line that it was writing, which the next one cuts off.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,9 @@ pub enum JournalError {
         .0.display()
     )]
     Exists(PathBuf),
+    /// Another process writes it.
+    #[error("another run is writing the journal {}: wait for its end, or name another folder with --report", .0.display())]
+    Busy(PathBuf),
     /// There is none.
     #[error("there is no journal at {}: run without --resume and --offline first", .0.display())]
     Absent(PathBuf),
@@ -159,12 +162,21 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins a journal.
+    /// Begins a journal. One without a single record, of a run that got no answer, is written over.
     ///
     /// # Errors
     ///
     /// There is one already, or it cannot be written.
     pub fn create(path: &Path, heading: &Heading) -> Result<Journal, JournalError> {
+        if read_journal(path).is_ok_and(|kept| kept.records.is_empty()) {
+            let file = OpenOptions::new().write(true).open(path);
+            let file = file.map_err(|source| JournalError::File { file: path.to_owned(), source })?;
+            lock(&file, path)?;
+            file.set_len(0).map_err(|source| JournalError::File { file: path.to_owned(), source })?;
+            let mut journal = Journal { file, path: path.to_owned() };
+            journal.line(heading)?;
+            return Ok(journal);
+        }
         let file =
             OpenOptions::new().write(true).create_new(true).open(path).map_err(|source| {
                 match source.kind() {
@@ -172,6 +184,7 @@ impl Journal {
                     _ => JournalError::File { file: path.to_owned(), source },
                 }
             })?;
+        lock(&file, path)?;
         let mut journal = Journal { file, path: path.to_owned() };
         journal.line(heading)?;
         Ok(journal)
@@ -186,6 +199,7 @@ impl Journal {
         kept.is_of(path, heading)?;
         let failed = |source| JournalError::File { file: path.to_owned(), source };
         let mut file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+        lock(&file, path)?;
         file.set_len(kept.whole).map_err(failed)?;
         io::Seek::seek(&mut file, io::SeekFrom::End(0)).map_err(failed)?;
         Ok(Journal { file, path: path.to_owned() })
@@ -206,6 +220,16 @@ impl Journal {
         line.push(b'\n');
         // One call: the line is in the file whole, or torn at its end, whatever happens to the process.
         self.file.write_all(&line).map_err(failed)
+    }
+}
+
+/// One run writes a journal at a time. The lock ends with the process.
+fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Busy(path.to_owned())),
+        // A file system without locks.
+        Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 

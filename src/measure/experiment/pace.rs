@@ -12,8 +12,8 @@ use tokio::time::Instant;
 /// Requests at once in the beginning.
 const FIRST: f64 = 2.0;
 
-/// Longest pause that is honoured; an endpoint that asks for more has its answers missing.
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// Longest pause that a run waits for; an endpoint that asks for more ends it.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// The pace of a run.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::answer::{MissingReason, Record};
 use super::design::{Cell, Design};
 use super::journal::{Journal, JournalError};
-use super::pace::{Pace, backoff};
+use super::pace::{LONGEST_PAUSE, Pace, backoff};
 use super::wire::{Attempt, Endpoint, Failure};
 
 /// Where requests go.
@@ -34,12 +34,14 @@ pub struct Limits {
     pub attempts: u32,
     /// Price of a million prompt tokens and of a million answer tokens.
     pub prices: (f64, f64),
+    /// What the answers have cost that were there before.
+    pub spent: f64,
     /// Cost at which no further request is sent.
     pub max_cost: Option<f64>,
 }
 
 /// How a run is coming along.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Event {
     /// Answers that are there, those of an earlier run among them.
     pub done: usize,
@@ -51,10 +53,12 @@ pub struct Event {
     pub missing: usize,
     /// Tokens of prompts and answers in this run.
     pub tokens: u64,
-    /// Cost of this run.
+    /// Cost of all answers.
     pub cost: f64,
     /// Whether the endpoint has asked to wait.
     pub paused: bool,
+    /// Why the last attempt that failed did, and how many have.
+    pub trouble: Option<(MissingReason, usize)>,
 }
 
 /// How a run ended.
@@ -86,6 +90,14 @@ pub enum RunError {
         /// What it said.
         detail: Option<String>,
     },
+    /// The endpoint wants to be left alone for longer than a run waits.
+    #[error("{url} asks to be left alone for {} s (Retry-After): go on after that", wait.as_secs())]
+    AskedToWait {
+        /// The endpoint.
+        url: String,
+        /// For so long.
+        wait: Duration,
+    },
     /// An arm has no endpoint.
     #[error("the arm `{0}` needs {1}")]
     NoEndpoint(String, &'static str),
@@ -107,18 +119,34 @@ pub async fn run(
     enough: &mut dyn FnMut(&Record) -> bool,
 ) -> Result<Outcome, RunError> {
     let mut state = Run::new(design, endpoints, limits, known)?;
+    state.launch();
     progress(&state.event);
-    loop {
+    let ended = loop {
         state.launch();
-        let Some(finished) = state.next().await else { break };
-        let Some(record) = state.settle(finished)? else { continue };
-        journal.append(&record)?;
-        progress(&state.event);
-        if record.reply.is_some() && enough(&record) {
-            return Ok(Outcome::Precise);
+        let Some(finished) = state.next().await else {
+            break Ok(if state.queue.is_empty() { Outcome::Complete } else { Outcome::CostReached });
+        };
+        match state.settle(finished) {
+            Err(error) => break Err(error),
+            Ok(None) => progress(&state.event),
+            Ok(Some(record)) => {
+                journal.append(&record)?;
+                progress(&state.event);
+                if record.reply.is_some() && enough(&record) {
+                    break Ok(Outcome::Precise);
+                }
+            }
         }
+    };
+    // What is on its way is paid for.
+    while let Some(finished) = state.flying.join_next().await {
+        let Ok(Finished { mut job, attempt: Attempt { result: Ok(reply), took } }) = finished else {
+            continue;
+        };
+        job.attempts += 1;
+        journal.append(&Record { reply: Some(reply), ..state.record(&job, took) })?;
     }
-    Ok(if state.cost_reached() && !state.queue.is_empty() { Outcome::CostReached } else { Outcome::Complete })
+    ended
 }
 
 /// A cell with the attempts that it has had.
@@ -144,6 +172,8 @@ struct Run<'a> {
     event: Event,
     /// Arms that have had an answer.
     alive: HashSet<usize>,
+    /// Answers in this run.
+    answered: usize,
 }
 
 impl<'a> Run<'a> {
@@ -170,7 +200,7 @@ impl<'a> Run<'a> {
             .filter(|cell| !known.contains(&design.key(cell)))
             .map(|cell| Job { cell, attempts: 0, not_before: None })
             .collect();
-        let event = Event { all, done: all - queue.len(), ..Event::default() };
+        let event = Event { all, done: all - queue.len(), cost: limits.spent, ..Event::default() };
         Ok(Run {
             design,
             endpoints: of_arms,
@@ -180,42 +210,77 @@ impl<'a> Run<'a> {
             pace: Pace::new(limits.concurrency),
             event,
             alive: HashSet::new(),
+            answered: 0,
         })
     }
 
+    /// Whether one more answer could cost more than is allowed: those on their way count as the mean of this run's.
     fn cost_reached(&self) -> bool {
-        self.limits.max_cost.is_some_and(|most| self.event.cost >= most)
+        let mean = (self.event.cost - self.limits.spent) / self.answered.max(1) as f64;
+        let expected = self.event.cost + mean * self.flying.len() as f64;
+        self.limits.max_cost.is_some_and(|most| expected >= most)
     }
 
-    /// Sends as many requests as may be on their way. Those of a paused run wait in their tasks.
+    /// Sends as many requests as may be on their way now. Those that have to wait do so in the queue.
     fn launch(&mut self) {
-        while self.flying.len() < self.pace.limit() && !self.cost_reached() {
-            let Some(job) = self.queue.pop_front() else { break };
+        let now = Instant::now();
+        self.event.paused = self.pace.paused_until().is_some_and(|until| until > now);
+        while !self.event.paused && self.has_room(now) && !self.cost_reached() {
+            let due = self.queue.iter().position(|job| job.not_before.is_none_or(|until| until <= now));
+            let Some(job) = due.and_then(|due| self.queue.remove(due)) else { break };
             let arm = &self.design.arms[job.cell.arm];
             let named = (!arm.is_direct()).then(|| arm.name().to_owned());
             let endpoint = self.endpoints[job.cell.arm].clone();
             let body = Bytes::from(self.design.request(&job.cell).to_string());
             let timeout = self.limits.timeout;
-            let wait = self.pace.paused_until().max(job.not_before);
             self.flying.spawn(async move {
-                if let Some(until) = wait {
-                    tokio::time::sleep_until(until).await;
-                }
                 let attempt = endpoint.ask(named.as_deref(), body, timeout).await;
                 Finished { job, attempt }
             });
         }
         self.event.in_flight = self.flying.len();
-        self.event.paused = self.pace.paused_until().is_some_and(|until| until > Instant::now());
+    }
+
+    /// Whether another cell may be begun. One that waits for its next attempt counts as one that is on its way, so that an
+    /// endpoint that is down is found out by few requests.
+    fn has_room(&self, now: Instant) -> bool {
+        self.flying.len() + self.waiting(now).count() < self.pace.limit()
+    }
+
+    /// When those may be tried again that cannot be now.
+    fn waiting(&self, now: Instant) -> impl Iterator<Item = Instant> {
+        self.queue.iter().filter_map(move |job| job.not_before.filter(|until| *until > now))
+    }
+
+    /// When there may be something to send, where that is a matter of time alone.
+    fn wake(&self) -> Option<Instant> {
+        if self.queue.is_empty() || self.cost_reached() {
+            return None;
+        }
+        let now = Instant::now();
+        let is_due = self.queue.iter().any(|job| job.not_before.is_none_or(|until| until <= now));
+        let paused = self.pace.paused_until().filter(|until| *until > now);
+        match (self.has_room(now) && is_due, self.waiting(now).min()) {
+            (true, _) => Some(paused.unwrap_or(now)),
+            (false, Some(until)) => Some(paused.map_or(until, |paused| paused.max(until))),
+            (false, None) => None,
+        }
     }
 
     async fn next(&mut self) -> Option<Finished> {
         loop {
-            match self.flying.join_next().await {
-                None => return None,
-                Some(Ok(finished)) => return Some(finished),
-                // A task that panicked is a cell without an answer, which --resume asks again.
-                Some(Err(_)) => self.event.missing += 1,
+            let wake = self.wake();
+            if self.flying.is_empty() && wake.is_none() {
+                return None;
+            }
+            tokio::select! {
+                joined = self.flying.join_next(), if !self.flying.is_empty() => match joined {
+                    Some(Ok(finished)) => return Some(finished),
+                    // A task that panicked is a cell without an answer, which --resume asks again.
+                    Some(Err(_)) => self.event.missing += 1,
+                    None => {}
+                },
+                () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.launch(),
             }
         }
     }
@@ -228,6 +293,7 @@ impl<'a> Run<'a> {
             Ok(reply) => {
                 self.pace.answered();
                 self.alive.insert(job.cell.arm);
+                self.answered += 1;
                 self.event.done += 1;
                 self.event.tokens += reply.prompt_tokens + reply.completion_tokens;
                 let (prompt, answer) = self.limits.prices;
@@ -238,6 +304,13 @@ impl<'a> Run<'a> {
             }
             Err(failure) => failure,
         };
+        let failed = self.event.trouble.map_or(0, |(_, failed)| failed);
+        self.event.trouble = Some((failure.reason, failed + 1));
+        self.event.in_flight = self.flying.len();
+        if let Some(wait) = failure.retry_after.filter(|wait| *wait > LONGEST_PAUSE) {
+            let url = self.endpoints[job.cell.arm].url.clone();
+            return Err(RunError::AskedToWait { url, wait });
+        }
         let pause = self.pause(&job, &failure);
         if matches!(
             failure.reason,
@@ -258,8 +331,10 @@ impl<'a> Run<'a> {
                 | MissingReason::Refused
                 | MissingReason::NotJson
                 | MissingReason::ServerError
+                | MissingReason::Timeout
+                | MissingReason::RateLimited
         );
-        if hopeless && !self.alive.contains(&arm) {
+        if failure.reason == MissingReason::NoArm || hopeless && !self.alive.contains(&arm) {
             return Err(RunError::Endpoint {
                 arm: self.design.arms[arm].to_string(),
                 url: self.endpoints[arm].url.clone(),

@@ -24,6 +24,7 @@ const LONGEST_DETAIL: usize = 300;
 
 const ARM: HeaderName = HeaderName::from_static("x-foreword-arm");
 const TOKEN: HeaderName = HeaderName::from_static("x-foreword-token");
+const SNAPSHOT: HeaderName = HeaderName::from_static("x-foreword-snapshot");
 
 /// Somewhere to ask.
 #[derive(Clone)]
@@ -137,6 +138,10 @@ impl Endpoint {
         if !parts.status.is_success() {
             return Err(refusal(parts.status, &parts.headers, &body));
         }
+        // A proxy that takes the arm says which snapshot it decided with; what else answers would be taken for the arm.
+        if arm.is_some() && !parts.headers.contains_key(SNAPSHOT) {
+            return Err(Failure::new(MissingReason::NoArm, ""));
+        }
         reply(&parts.headers, &body)
     }
 }
@@ -247,7 +252,7 @@ fn reply(headers: &HeaderMap, body: &[u8]) -> Result<Reply, Failure> {
         added_tokens: header("x-foreword-tokens").parse().unwrap_or(0),
         items: header("x-foreword-item-ids").split_whitespace().map(str::to_owned).collect(),
         canary: header("x-foreword-canary").to_owned(),
-        snapshot: header("x-foreword-snapshot").to_owned(),
+        snapshot: header(SNAPSHOT.as_str()).to_owned(),
         planning_us: header("x-foreword-planning-us").parse().unwrap_or(0),
     })
 }

@@ -85,6 +85,9 @@ pub fn analyse(design: &Design, judged: &[Judged<'_>], context: &Context) -> Res
         questions: table.questions(),
         missing: table.missing(),
         requests: judged.len(),
+        planned: design.cells().len(),
+        failed: None,
+        compared: Vec::new(),
         unsupported: table.unsupported(),
         warnings: Vec::new(),
     };

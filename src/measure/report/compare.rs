@@ -35,6 +35,34 @@ impl Change {
     }
 }
 
+/// What the two runs have not in common but for the questions.
+pub fn differing(old: &Results, new: &Results) -> Vec<String> {
+    let mut lines = Vec::new();
+    if old.sampling != new.sampling {
+        let drawn = |results: &Results| {
+            let sampling = &results.sampling;
+            format!(
+                "{}, temperature {}, at most {} tokens",
+                sampling.model, sampling.temperature, sampling.max_tokens
+            )
+        };
+        lines.push(format!(
+            "The earlier run drew its answers otherwise ({}; now {}): what has changed may be owed to that.",
+            drawn(old),
+            drawn(new)
+        ));
+    }
+    let before = |id: &str| old.questions.iter().find(|question| question.id == id);
+    let reworded =
+        new.questions.iter().filter(|now| before(&now.id).is_some_and(|old| old.text != now.text)).count();
+    if reworded > 0 {
+        lines.push(format!(
+            "{reworded} questions have kept their id and not their words since the earlier run."
+        ));
+    }
+    lines
+}
+
 /// The changes of all arms that both runs have, on organic questions and on controls.
 pub fn compare(old: &Results, new: &Results) -> Vec<Change> {
     let mut changes = Vec::new();

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::results::{Figure, Results};
+use crate::measure::experiment::{Arm, Design};
 use crate::measure::suite::Kind;
 
 /// One bound.
@@ -86,9 +87,42 @@ impl Gate {
         let limit: f64 = limit
             .trim()
             .parse()
-            .map_err(|_| error("behind the sign stands no number; shares are written as 0.10"))?;
+            .ok()
+            .filter(|limit: &f64| limit.is_finite())
+            .ok_or_else(|| error("behind the sign stands no number; shares are written as 0.10"))?;
         let (metric, part) = metric(name.trim()).ok_or_else(|| error(METRICS))?;
+        if matches!(metric, Metric::Missing | Metric::Leaks(_)) && matches!(part, Part::Lower | Part::Upper) {
+            return Err(error("it has no interval, so that there is no .lower and no .upper"));
+        }
         Ok(Gate { text: text.trim().to_owned(), metric, part, at_least, limit })
+    }
+
+    /// Whether a run with these arms and questions can say anything about it.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn possible(&self, design: &Design) -> Result<(), GateError> {
+        let error = |reason| Err(GateError { text: self.text.clone(), reason });
+        let is_treated = |arm: &&Arm| !arm.is_baseline();
+        let has = |wanted: &Option<String>| match wanted {
+            Some(name) => design.arms.iter().any(|arm| arm.name() == name),
+            None => design.arms.iter().any(|arm| is_treated(&arm)),
+        };
+        let asks = |kind: Kind| design.suite.questions.iter().any(|question| question.kind == kind);
+        match &self.metric {
+            Metric::Missing => Ok(()),
+            Metric::Lift(arm) | Metric::Rate(arm, _) | Metric::Leaks(arm) if !has(arm) => {
+                error("the run has no such arm; name it with --arms")
+            }
+            Metric::Lift(_) if !design.arms.iter().any(Arm::is_baseline) => {
+                error("the run has nothing to compare with; name passthrough or direct with --arms")
+            }
+            Metric::Lift(_) if !asks(Kind::Organic) => error("the suite has no organic question"),
+            Metric::Rate(_, kind) if !asks(*kind) => error("the suite has no question of that kind"),
+            Metric::Leaks(_) if !asks(Kind::Attack) => error("the suite has no attack"),
+            _ => Ok(()),
+        }
     }
 
     /// What the results say about it, and why.

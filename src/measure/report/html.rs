@@ -18,7 +18,7 @@ use crate::mentions::Polarity;
 const TEMPLATE: &str = include_str!("report.html");
 
 /// Answers that are shown in full to each question and arm.
-const SHOWN_REPEATS: u32 = 3;
+const SHOWN_REPEATS: u32 = 5;
 
 /// The results with every question and its answers.
 ///
@@ -55,6 +55,7 @@ pub fn html(
     templates.template_from_str(TEMPLATE)?.render(context! {
         results => Serde(results),
         verdict => verdict(results),
+        shown_repeats => SHOWN_REPEATS,
         headline => headline(results),
         kinds => kinds(results),
         lifts => lifts(results),
@@ -185,7 +186,8 @@ fn answer_view(design: &Design, material: &Material, judged: &Judged<'_>) -> Val
                 if mention.range.start < at {
                     continue;
                 }
-                let class = match (*mention.brand == *material.brand, mention.polarity) {
+                let own = design.question(&judged.cell).brand.as_deref().unwrap_or(&material.brand);
+                let class = match (*mention.brand == *own, mention.polarity) {
                     (false, _) => "other",
                     (true, Polarity::Negated | Polarity::WarnedAgainst | Polarity::InsteadOf) => {
                         "own turned-down"

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::gate::{Gate, Status};
 use super::results::Results;
-use super::words::{lift, p_value, rate, verdict};
+use super::words::{lift, p_value, percent, rate, verdict};
 use crate::measure::suite::Kind;
 
 /// The results as GitHub-flavoured Markdown.
@@ -49,6 +49,24 @@ pub fn markdown(results: &Results, gates: &[(&Gate, Status, String)]) -> String 
                         .unwrap_or_default(),
                 )?;
             }
+        }
+        if !results.missing.is_empty() {
+            let reasons: Vec<String> =
+                results.missing.iter().map(|(reason, count)| format!("{count} × {}", cell(reason))).collect();
+            writeln!(
+                text,
+                "\nMissing: {} of all answers ({}).",
+                percent(results.missing_share()),
+                reasons.join(", ")
+            )?;
+        }
+        if !results.unsupported.is_empty() {
+            writeln!(
+                text,
+                "\n{} answers state numbers or names about {} that nothing supports: see report.html.",
+                results.unsupported.len(),
+                cell(&results.brand)
+            )?;
         }
         for line in &results.warnings {
             writeln!(text, "\n> {line}")?;

@@ -14,7 +14,7 @@ mod words;
 
 pub use self::csv::csv;
 pub use analyse::{Context, Judged, analyse, judge};
-pub use compare::{Change, compare};
+pub use compare::{Change, compare, differing};
 pub use gate::{Gate, GateError, Status, check};
 pub use html::html;
 pub use junit::junit;

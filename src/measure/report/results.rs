@@ -51,6 +51,15 @@ pub struct Results {
     pub missing: BTreeMap<String, usize>,
     /// All requests.
     pub requests: usize,
+    /// Requests that the whole run has.
+    #[serde(default)]
+    pub planned: usize,
+    /// Why the run as a whole counts for nothing.
+    #[serde(default)]
+    pub failed: Option<String>,
+    /// What an earlier run was like, a sentence each.
+    #[serde(default)]
+    pub compared: Vec<String>,
     /// Numbers and names in sentences about the brand that nothing supports, with the answers that state them.
     pub unsupported: Vec<Unsupported>,
     /// What should be known beside the figures.

@@ -114,15 +114,17 @@ fn difference(comparison: &Comparison) -> String {
 fn write_costs(text: &mut String, results: &Results) -> std::fmt::Result {
     writeln!(
         text,
-        "\n{DIM}{:<26}{:>11}{:>9}{:>9}{:>11}{:>11}{:>11}{DIM:#}",
-        "", "prompt tok", "added", "cached", "p50 ms", "p95 ms", "decide µs"
+        "\n{DIM}{:<26}{:>11}{:>9}{:>9}{:>11}{:>11}{:>24}{DIM:#}",
+        "", "prompt tok", "added", "cached", "p50 ms", "p95 ms", "decide µs p50 / p95 / p99"
     )?;
     for arm in &results.arms {
         let [p50, p95, _] = arm.latency_ms.unwrap_or_default();
-        let decide = arm.planning_us.map_or_else(|| "–".to_owned(), |took| format!("{:.0}", took[0]));
+        let decide = arm
+            .planning_us
+            .map_or_else(|| "–".to_owned(), |[p50, p95, p99]| format!("{p50:.0} / {p95:.0} / {p99:.0}"));
         writeln!(
             text,
-            "  {:<24}{:>11.0}{:>9.0}{:>9}{p50:>11.0}{p95:>11.0}{decide:>11}",
+            "  {:<24}{:>11.0}{:>9.0}{:>9}{p50:>11.0}{p95:>11.0}{decide:>24}",
             arm.arm,
             arm.prompt_tokens,
             arm.added_tokens,

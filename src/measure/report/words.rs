@@ -36,9 +36,10 @@ pub(super) fn p_value(p: f64) -> String {
 
 /// What the run says, a sentence a line: the effect, what it is owed to, what it spills over to, and what is not known.
 pub fn verdict(results: &Results) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = results.failed.iter().cloned().collect();
     let Some(arm) = results.treatment.as_deref() else {
-        return vec!["No arm adds anything: there is no effect to tell of.".to_owned()];
+        lines.push("No arm adds anything: there is no effect to tell of.".to_owned());
+        return lines;
     };
     let main = results.comparison(arm, Kind::Organic);
     match main {
@@ -50,9 +51,11 @@ pub fn verdict(results: &Results) -> Vec<String> {
             lines.push("There is no baseline to compare with: add the arm passthrough or direct.".to_owned());
         }
     }
+    lines.extend(not_there(results, main));
     lines.extend(placebo(results));
     lines.extend(intrusion(results, arm));
     lines.extend(same_twice(results));
+    lines.extend(results.compared.iter().cloned());
     lines
 }
 
@@ -65,26 +68,52 @@ fn effect(results: &Results, comparison: &Comparison) -> String {
         let reason = comparison.no_interval.as_deref().unwrap_or("there is no answer to compare");
         return format!("No effect can be stated: {reason}.");
     };
-    let test = comparison.p_adjusted.or(comparison.p_value).map(p_value).unwrap_or_default();
+    let p = comparison.p_adjusted.or(comparison.p_value);
+    let test = p.map(p_value).unwrap_or_default();
+    let is_sure = p.is_none_or(|p| p < 0.05);
     let corrected = match &comparison.lift_corrected {
         Some(figure) => {
             format!(" Corrected for the detector's errors on labelled answers: {}.", lift(figure))
         }
         None => String::new(),
     };
-    let sure = if lift_found.lower > 0.0 {
-        "It works"
-    } else if lift_found.upper < 0.0 {
-        "It does harm"
-    } else {
-        "Not proven"
+    let excludes_zero = lift_found.lower > 0.0 || lift_found.upper < 0.0;
+    let sure = match (excludes_zero && is_sure, lift_found.lower > 0.0) {
+        (true, true) => "It works",
+        (true, false) => "It does harm",
+        (false, _) => "Not proven",
+    };
+    let unlike = match excludes_zero && !is_sure {
+        true => " The interval excludes zero and the test does not: ask more families of questions.",
+        false => "",
     };
     format!(
-        "{sure}: answers to organic questions name {brand} in {} of cases with foreword and {} without: {}, {test}.{corrected}",
+        "{sure}: answers to organic questions name {brand} in {} of cases with foreword and {} without: {}, {test}.{unlike}{corrected}",
         rate(&after),
         rate(&before),
         lift(&lift_found),
     )
+}
+
+/// What the answers that are not there could have made of it.
+fn not_there(results: &Results, comparison: Option<&Comparison>) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some((least, most)) = comparison.and_then(|comparison| comparison.worst_case) {
+        lines.push(format!(
+            "{} of the answers are missing: whatever they would have been, the lift on these questions is from {} to {} points.",
+            percent(results.missing_share()),
+            points(least),
+            points(most)
+        ));
+    }
+    if results.planned > results.requests {
+        lines.push(format!(
+            "{} of {} answers were not asked for: the arms may not have the same questions.",
+            results.planned - results.requests,
+            results.planned
+        ));
+    }
+    lines
 }
 
 /// Whether a placebo does it, too.

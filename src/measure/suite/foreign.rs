@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use minijinja::Environment;
 use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -173,24 +173,59 @@ pub(super) fn promptfoo(file: &Path, text: &Arc<str>, root: &Node, problems: &mu
     suite.description = child(root, "description").and_then(string).unwrap_or_default();
     let prompts: Vec<String> = items(child(root, "prompts"))
         .filter_map(|node| string(node).or_else(|| child(node, "raw").and_then(string)))
-        .filter(|prompt| !prompt.starts_with("file://"))
+        .filter(|prompt| {
+            let is_elsewhere = prompt.starts_with("file://");
+            if is_elsewhere {
+                problems.push(
+                    Problem::error(file, format!("the prompt `{prompt}` stands in another file"))
+                        .hint("write the prompt itself into the list `prompts`"),
+                );
+            }
+            !is_elsewhere
+        })
         .collect();
     let mut ids = Ids::default();
     for test in items(child(root, "tests")) {
         let line = text[test.span.start..].lines().next().map_or(0, str::len);
         let place = Place { text: Arc::clone(text), span: test.span.start..test.span.start + line };
-        let vars: BTreeMap<String, Json> = match child(test, "vars").map(|node| &node.value) {
-            Some(Value::Table(entries)) => entries
-                .iter()
-                .filter_map(|(key, node)| Some((key.name.clone(), Json::String(string(node)?))))
-                .collect(),
-            _ => BTreeMap::new(),
-        };
-        let asked: Vec<String> = if prompts.is_empty() {
-            question_of(&vars).into_iter().collect()
-        } else {
-            prompts.iter().filter_map(|prompt| render(prompt, &vars)).collect()
-        };
+        let mut vars: BTreeMap<String, Json> = BTreeMap::new();
+        if let Some(Value::Table(entries)) = child(test, "vars").map(|node| &node.value) {
+            for (key, node) in entries {
+                match string(node) {
+                    Some(text) => {
+                        vars.insert(key.name.clone(), Json::String(text));
+                    }
+                    None => problems.push(
+                        Problem::error(file, format!("the variable `{}` is not one text", key.name))
+                            .at(place.clone())
+                            .hint("write a test for each of its values"),
+                    ),
+                }
+            }
+        }
+        let mut asked: Vec<String> = Vec::new();
+        if prompts.is_empty() {
+            asked.extend(question_of(&vars));
+        }
+        for prompt in &prompts {
+            match render(prompt, &vars) {
+                Ok(text) => asked.push(text),
+                Err(reason) => problems.push(
+                    Problem::error(file, format!("the prompt \"{prompt}\" does not fit the test: {reason}"))
+                        .at(place.clone())
+                        .hint("give the test every variable of the prompt"),
+                ),
+            }
+        }
+        asked.retain(|text| !text.trim().is_empty());
+        if string(test).is_some_and(|text| text.starts_with("file://")) {
+            problems.push(
+                Problem::error(file, "the tests stand in another file")
+                    .at(place)
+                    .hint("convert that file, or write the tests into this one"),
+            );
+            continue;
+        }
         if asked.is_empty() {
             problems.push(
                 Problem::error(file, "the test holds no question")
@@ -217,10 +252,11 @@ pub(super) fn promptfoo(file: &Path, text: &Arc<str>, root: &Node, problems: &mu
     suite
 }
 
-fn render(prompt: &str, vars: &BTreeMap<String, Json>) -> Option<String> {
+fn render(prompt: &str, vars: &BTreeMap<String, Json>) -> Result<String, minijinja::Error> {
     let mut templates = Environment::new();
     templates.set_fuel(Some(100_000));
-    templates.render_str(prompt, Serde(vars)).ok().filter(|text| !text.trim().is_empty())
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.render_str(prompt, Serde(vars))
 }
 
 pub(super) fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {

@@ -128,11 +128,11 @@ const FORMS: &str = "write YAML (questions: a list of id, text, family, kind), p
 ///
 /// The problems, at least one of which is an error.
 pub fn read_suite(file: &Path) -> Result<(Suite, Vec<Problem>), Vec<Problem>> {
-    let text: Arc<str> = std::fs::read_to_string(file)
-        .map_err(|error| {
-            vec![Problem::error(file, format!("the suite cannot be read: {error}")).hint(FORMS)]
-        })?
-        .into();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        vec![Problem::error(file, format!("the suite cannot be read: {error}")).hint(FORMS)]
+    })?;
+    // A byte order mark is no part of the first question.
+    let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(&text).into();
     let mut problems = Vec::new();
     let extension = file.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     let suite = match extension.as_deref() {
@@ -222,6 +222,15 @@ impl Suite {
             }
         };
         self.questions.iter().filter(unknown).map(problem).collect()
+    }
+
+    /// Why a run of it could show no effect, where that is so.
+    pub fn without_organic(&self) -> Option<Problem> {
+        let has_organic = self.questions.iter().any(|question| question.kind == Kind::Organic);
+        (!has_organic).then(|| {
+            Problem::error(&self.file, "there is no organic question: nothing could show an effect")
+                .hint("add questions that the brand fits and that do not name it; to ask others alone, pass --kinds")
+        })
     }
 
     /// Organic questions that name the brand are branded ones, as the detector sees it: a question that holds the

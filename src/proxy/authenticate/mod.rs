@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use arc_swap::ArcSwap;
 use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderMap, HeaderValue, Response};
 use tower::{Layer, Service};
@@ -10,6 +11,7 @@ use tower::{Layer, Service};
 use super::body::Answer;
 use super::call::{Answering, Call};
 use super::error::ProxyError;
+use super::route::is_about;
 use crate::keys::{KeyRing, Refusal};
 
 /// The proxy's own field: leaves `Authorization` to the upstream.
@@ -21,12 +23,12 @@ const FIELDS: [HeaderName; 4] =
 /// Makes [`Authenticate`].
 #[derive(Clone)]
 pub struct AuthenticateLayer {
-    keys: Option<Arc<KeyRing>>,
+    keys: Option<Arc<ArcSwap<KeyRing>>>,
 }
 
 impl AuthenticateLayer {
-    /// Demands one of `keys`; without any, everybody may call.
-    pub fn new(keys: Option<Arc<KeyRing>>) -> Self {
+    /// Demands one of `keys` as they are when a call comes; without any, everybody may call.
+    pub fn new(keys: Option<Arc<ArcSwap<KeyRing>>>) -> Self {
         AuthenticateLayer { keys }
     }
 }
@@ -43,7 +45,7 @@ impl<S> Layer<S> for AuthenticateLayer {
 #[derive(Clone)]
 pub struct Authenticate<S> {
     inner: S,
-    keys: Option<Arc<KeyRing>>,
+    keys: Option<Arc<ArcSwap<KeyRing>>>,
 }
 
 impl<S> Service<Call> for Authenticate<S>
@@ -60,6 +62,11 @@ where
 
     fn call(&mut self, mut call: Call) -> Answering {
         let Some(keys) = &self.keys else { return self.inner.call(call) };
+        // What this proxy does is said to everybody.
+        if is_about(&call.parts) {
+            return self.inner.call(call);
+        }
+        let keys = keys.load();
         let admitted = match take_key(&mut call.parts.headers) {
             Some(value) => keys.admit(text(&value)),
             None => Err(Refusal::Unknown),
@@ -77,12 +84,18 @@ where
     }
 }
 
-/// The key that a request carries, taken out of its fields: the first that has the form of one of ours.
+/// The key that a request carries: the first that has the form of one of ours. Every field that holds such a one is taken
+/// out, so that none reaches the upstream.
 fn take_key(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let name = FIELDS
-        .into_iter()
-        .find(|name| headers.get(name).is_some_and(|value| text(value).starts_with("fw-")))?;
-    headers.remove(name)
+    let mut found = None;
+    for name in FIELDS {
+        let key = headers.get_all(&name).iter().find(|value| text(value).starts_with("fw-")).cloned();
+        if key.is_some() {
+            headers.remove(name);
+            found = found.or(key);
+        }
+    }
+    found
 }
 
 /// The key in a field: with or without the scheme `Bearer`.

@@ -29,20 +29,43 @@ pub(super) fn fault(parts: &Parts) -> Option<&'static str> {
     has_dot_segment(parts.uri.path()).then_some("the path has a dot segment")
 }
 
-/// Whether a path has a `.` or `..` segment, also where dots, slashes or backslashes are
-/// percent-encoded: some servers decode before they resolve.
+/// Whether a path has a `.` or `..` segment, also where dots, slashes or backslashes are percent-encoded, once or several
+/// times, where the segment has parameters or control characters, and in the overlong forms of UTF-8: some servers decode
+/// before they resolve, and some decode twice.
 fn has_dot_segment(path: &str) -> bool {
     if !path.contains("/.") && !path.contains(['%', '\\']) {
         return false;
     }
-    let decoded = path
-        .to_ascii_lowercase()
-        .replace("%2e", ".")
-        .replace("%2f", "/")
-        .replace("%5c", "/")
-        .replace('\\', "/");
-    decoded.split('/').any(|segment| matches!(segment, "." | ".."))
+    let mut decoded = path.to_ascii_lowercase().replace('\\', "/");
+    // Each round shortens what it changes.
+    loop {
+        let once = SPELLINGS.iter().fold(decoded.clone(), |path, (spelt, meant)| path.replace(spelt, meant));
+        if once == decoded {
+            break;
+        }
+        decoded = once;
+    }
+    decoded.split('/').any(|segment| {
+        let name = segment.split(';').next().unwrap_or_default();
+        matches!(name, "." | "..")
+    })
 }
+
+/// What stands for a character that matters: percent-encoded, overlong, or nothing at all to a careless server.
+const SPELLINGS: [(&str, &str); 12] = [
+    ("%25", "%"),
+    ("%2e", "."),
+    ("%c0%ae", "."),
+    ("%c0%2e", "."),
+    ("%2f", "/"),
+    ("%c0%af", "/"),
+    ("%5c", "/"),
+    ("%3b", ";"),
+    ("%00", ""),
+    ("%09", ""),
+    ("%0a", ""),
+    ("%0d", ""),
+];
 
 #[cfg(test)]
 mod tests {
@@ -50,8 +73,22 @@ mod tests {
 
     #[test]
     fn dot_segments_are_seen_in_every_spelling() {
-        for path in ["/v1/../admin", "/v1/.", "/%2e%2E/x", "/v1/..%2fadmin", "/a/..%5Cb", "/a\\..\\b", "/.."]
-        {
+        for path in [
+            "/v1/../admin",
+            "/v1/.",
+            "/%2e%2E/x",
+            "/v1/..%2fadmin",
+            "/a/..%5Cb",
+            "/a\\..\\b",
+            "/..",
+            "/v1/models/..;/admin",
+            "/v1/%252e%252e/admin",
+            "/v1/%25252e./admin",
+            "/v1/%c0%ae%C0%AE/admin",
+            "/v1/.%09./admin",
+            "/v1/..%00/admin",
+            "/v1/..%3bx/admin",
+        ] {
             assert!(has_dot_segment(path), "{path}");
         }
         for path in ["/v1/models/gpt-4.1", "/v1/files/a..b", "/.well-known/x", "/v1/%20", "/..."] {

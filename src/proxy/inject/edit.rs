@@ -11,6 +11,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, Response};
 use http_body::{Body, Frame};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::chat::{Cutter, Dialect, Footer};
 use crate::leaks::{Inserted, Watch};
@@ -90,6 +91,17 @@ pub(super) fn is_for_programs(body: &[u8]) -> bool {
     struct Request {
         response_format: Option<Format>,
         text: Option<Text>,
+        // What servers of open models call it.
+        guided_json: Option<IgnoredAny>,
+        guided_choice: Option<IgnoredAny>,
+        guided_regex: Option<IgnoredAny>,
+        guided_grammar: Option<IgnoredAny>,
+        structured_outputs: Option<IgnoredAny>,
+        grammar: Option<IgnoredAny>,
+        json_schema: Option<IgnoredAny>,
+        regex: Option<IgnoredAny>,
+        ebnf: Option<IgnoredAny>,
+        format: Option<IgnoredAny>,
     }
     #[derive(Deserialize)]
     struct Text {
@@ -100,6 +112,21 @@ pub(super) fn is_for_programs(body: &[u8]) -> bool {
         r#type: Option<String>,
     }
     let Ok(request) = serde_json::from_slice::<Request>(body) else { return true };
+    let constraints = [
+        request.guided_json,
+        request.guided_choice,
+        request.guided_regex,
+        request.guided_grammar,
+        request.structured_outputs,
+        request.grammar,
+        request.json_schema,
+        request.regex,
+        request.ebnf,
+        request.format,
+    ];
+    if constraints.iter().any(Option::is_some) {
+        return true;
+    }
     let format = request.response_format.or_else(|| request.text?.format);
     format.is_some_and(|format| format.r#type.as_deref() != Some("text"))
 }

@@ -17,6 +17,8 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer id of a client is not logged.
 const LONGEST_REQUEST_ID: usize = 128;
+/// Characters of a path that are logged.
+const LONGEST_PATH: usize = 256;
 
 /// Watches an answer and reports how it ended.
 pub struct Report {
@@ -49,7 +51,7 @@ impl Report {
             exchange,
             metrics,
             method: parts.method.clone(),
-            path: parts.uri.path().to_owned(),
+            path: parts.uri.path().chars().take(LONGEST_PATH).collect(),
             request_id: request_id.filter(|id| id.len() <= LONGEST_REQUEST_ID).map(str::to_owned),
             status: CLIENT_CLOSED_REQUEST,
             bytes: 0,

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Response};
 
 use super::super::body::Answer;
@@ -9,9 +10,18 @@ use super::super::body::Answer;
 /// Where it is found (RFC 8615).
 const PATH: &str = "/.well-known/foreword.json";
 
+/// Whether a request asks for it.
+pub(in crate::proxy) fn is_about(parts: &Parts) -> bool {
+    asks(&parts.method, parts.uri.path())
+}
+
+fn asks(method: &Method, path: &str) -> bool {
+    path == PATH && matches!(*method, Method::GET | Method::HEAD)
+}
+
 /// The answer, if the request is for it. It says nothing of brands, keys or the upstream.
 pub(super) fn about(method: &Method, path: &str, keeps_questions: bool) -> Option<Response<Answer>> {
-    if path != PATH || !matches!(*method, Method::GET | Method::HEAD) {
+    if !asks(method, path) {
         return None;
     }
     let text = serde_json::json!({

@@ -18,6 +18,7 @@ use crate::knowledge::Filter;
 use crate::metrics::Route as RouteLabel;
 use crate::snapshot::{BrandChoice, Choice, Treatment};
 use about::about;
+pub(super) use about::is_about;
 use path::{is_allowed, split_brand};
 
 const BRAND: HeaderName = HeaderName::from_static("x-foreword-brand");
@@ -98,7 +99,9 @@ where
             return Box::pin(std::future::ready(Ok(answer)));
         }
         let (path_brand, path) = split_brand(call.parts.uri.path());
-        let allowed = self.settings.allowed_paths.as_deref().is_none_or(|allowed| is_allowed(path, allowed));
+        let method = &call.parts.method;
+        let allowed =
+            self.settings.allowed_paths.as_deref().is_none_or(|allowed| is_allowed(method, path, allowed));
         if !allowed {
             return Box::pin(std::future::ready(Err(ProxyError::PathNotAllowed)));
         }
@@ -127,7 +130,8 @@ where
             None => Choice { brand, filter },
         };
         let says = |name: &HeaderName, word: &[u8]| {
-            call.parts.headers.get(name).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(word))
+            let mut values = call.parts.headers.get_all(name).iter();
+            values.any(|value| value.as_bytes().eq_ignore_ascii_case(word))
         };
         let opted_out = says(&CONTEXT, b"off") || says(&PRIVACY, b"1");
         let treatment = match self.arm(&call.parts.headers).map(str::parse::<Treatment>).transpose() {

@@ -1,5 +1,7 @@
 //! Paths: the brand prefix and the list of allowed ones.
 
+use http::Method;
+
 /// Takes `/b/<brand>` off the front of a path.
 pub(super) fn split_brand(path: &str) -> (Option<&str>, &str) {
     let Some(rest) = path.strip_prefix("/b/") else { return (None, path) };
@@ -9,13 +11,25 @@ pub(super) fn split_brand(path: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Whether `path` is one of `allowed`, or under one of them. A leading version segment does not count,
-/// so that clients with and without it are treated alike.
-pub(super) fn is_allowed(path: &str, allowed: &[String]) -> bool {
+/// Whether `allowed` has this path: `POST /v1/chat/completions` is that path with that method, without a method any will
+/// do, and `/v1/models/*` is all that is under it. A leading version segment does not count, so that clients with and
+/// without it are treated alike. What asks which methods there are (a browser, before it calls) may ask of any.
+pub(super) fn is_allowed(method: &Method, path: &str, allowed: &[String]) -> bool {
     let path = without_version(path);
-    allowed.iter().any(|allowed| {
-        path.strip_prefix(without_version(allowed).trim_end_matches('/'))
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    allowed.iter().any(|entry| {
+        let (only, entry) = match entry.split_once(' ') {
+            Some((only, entry)) => (Some(only), entry.trim()),
+            None => (None, entry.as_str()),
+        };
+        let fits = only.is_none_or(|only| {
+            only == method.as_str()
+                || *method == Method::OPTIONS
+                || (only == "GET" && *method == Method::HEAD)
+        });
+        fits && match without_version(entry).strip_suffix('*') {
+            Some(under) => path.len() > under.len() && path.starts_with(under),
+            None => path == without_version(entry).trim_end_matches('/'),
+        }
     })
 }
 
@@ -30,6 +44,8 @@ fn without_version(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::{is_allowed, split_brand};
 
     #[test]
@@ -46,18 +62,25 @@ mod tests {
     }
 
     #[test]
-    fn allowed_paths_end_at_a_segment() {
-        let allowed = ["/v1/models".to_owned(), "/v1/chat/completions".to_owned()];
-        for (path, expected) in [
-            ("/v1/models", true),
-            ("/models", true),
-            ("/v1/models/gpt-4o", true),
-            ("/v1/modelsx", false),
-            ("/v1/organization/admin_api_keys", false),
-            ("/", false),
-            ("/v1/", false),
+    fn allowed_paths_are_whole_and_have_methods() {
+        let allowed = ["GET /v1/models", "GET /v1/models/*", "POST /v1/chat/completions", "/v1/rerank"];
+        let allowed = allowed.map(str::to_owned);
+        for (method, path, expected) in [
+            (Method::GET, "/v1/models", true),
+            (Method::HEAD, "/models", true),
+            (Method::GET, "/v1/models/gpt-4o", true),
+            (Method::DELETE, "/v1/models/ft:mine", false),
+            (Method::GET, "/v1/modelsx", false),
+            (Method::POST, "/v2/chat/completions", true),
+            (Method::OPTIONS, "/v1/chat/completions", true),
+            (Method::GET, "/v1/chat/completions", false),
+            (Method::POST, "/v1/chat/completions/id", false),
+            (Method::PUT, "/v1/rerank", true),
+            (Method::GET, "/v1/organization/admin_api_keys", false),
+            (Method::GET, "/", false),
+            (Method::GET, "/v1/", false),
         ] {
-            assert_eq!(is_allowed(path, &allowed), expected, "{path}");
+            assert_eq!(is_allowed(&method, path, &allowed), expected, "{method} {path}");
         }
     }
 }

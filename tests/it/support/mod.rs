@@ -4,6 +4,7 @@ pub mod client;
 pub mod conversations;
 pub mod legality;
 pub mod planners;
+pub mod process;
 pub mod proxy;
 pub mod retrieval;
 pub mod upstream;

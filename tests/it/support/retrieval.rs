@@ -97,7 +97,7 @@ pub fn warm(file: &Path) {
         );
         let examples = built_in().iter().flat_map(|topic| topic.examples.iter().map(String::as_str));
         for text in examples.chain(harmless().iter().copied()) {
-            store.put_vector(text, embedder().embed(text).unwrap());
+            store.put_vector(text, embedder().compute(text).unwrap());
         }
         let folder = tempfile::tempdir().unwrap();
         let made = folder.path().join("vectors.bin");
@@ -154,7 +154,7 @@ pub fn find_after(
     text: &str,
 ) -> Hits {
     let query = Query::after(said.iter().copied(), text);
-    let vectors = embedder.map(|embedder| embedder.vectors(&query).unwrap());
+    let vectors = embedder.map(|embedder| embedder.vectors(&query, "").unwrap());
     let indexes: Vec<&Index> = indexes.iter().collect();
     search(&indexes, &query, vectors.as_ref(), &SearchSettings::default())
 }
