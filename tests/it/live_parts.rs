@@ -2,14 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use foreword::live::{LiveReport, Receipt, Store, StoreError, live_report};
 
 use crate::support::client::{exchange, get, post_with};
 use crate::support::proxy::{Proxy, Site};
-use crate::support::run;
 use crate::support::upstream::{Received, Step, Upstream, json_answer};
+use crate::support::{run, until};
 
 const STORE: &str = "live.sqlite";
 const DAY: i64 = 24 * 60 * 60 * 1_000;
@@ -84,7 +83,7 @@ fn rates_are_told_by_topic_and_language_and_what_it_cost() {
         let folder = proxy.site.path("");
         let (admin, recorded) =
             (proxy.admin, || Store::read(&folder.join(STORE)).and_then(|store| store.totals(0)));
-        crate::support::until("all is kept", || recorded().is_ok_and(|totals| totals.requests == 120)).await;
+        until("all is kept", || recorded().is_ok_and(|totals| totals.requests == 120)).await;
         let page = exchange(admin, &get("/console/experiments?days=1")).await.text();
         for said in ["By topic", "&lt;b&gt;service&lt;", "By language", ">de</th>", ">en</th>", "+100 points"]
         {
@@ -286,11 +285,8 @@ fn a_log_that_was_moved_away_is_begun_anew() {
                 let body = "{\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil?\"}]}";
                 exchange(proxy.address, &post_with("/v1/chat/completions", "", body)).await;
             }
-            let asked = Instant::now();
-            while std::fs::read_to_string(&log).unwrap_or_default().lines().count() < 2 {
-                assert!(asked.elapsed() < Duration::from_secs(20), "nothing is written under the path");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            let lines = || std::fs::read_to_string(&log).unwrap_or_default().lines().count();
+            until("two receipts stand under the path", || lines() == 2).await;
         };
         ask().await;
         let aside = proxy.site.path("aside.jsonl");
