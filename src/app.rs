@@ -264,6 +264,7 @@ impl Bound {
             settings.admin_token,
             console,
             settings.live.store.clone(),
+            stopped.clone(),
         );
         // Health and metrics stay reachable while running requests end.
         let admin_gauges = Gauges::default();

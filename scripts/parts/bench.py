@@ -13,9 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHAT = "/v1/chat/completions"
+# Seconds after which memory that a start needed and serving does not has been given back to the system.
+GIVEN_BACK = 15
 TICK = 1_000_000 / os.sysconf("SC_CLK_TCK")
 ORGANIC = "Which Python library can I use to represent nested multimodal data such as text, images and audio?"
 OFF_TOPIC = "What is the capital of France, and how many people live there?"
@@ -140,7 +143,17 @@ class Bench:
         port = int(process.line(r"listening on http://127.0.0.1:(\d+)", 600)[1])
         process.line("Stop with Ctrl-C")
         ready = int(process.line(r"ready in (\d+) ms")[1])
+        self.wait_for_vectors(process.line(r"admin on (http://\S+)")[1])
         return process, port, ready
+
+    def wait_for_vectors(self, admin):
+        """A first start serves by words at first, and embeds meanwhile."""
+        for _ in range(600):
+            with urllib.request.urlopen(f"{admin}/readyz", timeout=5) as answer:
+                if not json.load(answer)["snapshot"]["texts_waiting"]:
+                    return
+            time.sleep(0.5)
+        sys.exit("foreword has not embedded its texts within five minutes")
 
     def measure(self, process, port, body, connections=64, wait_for=None):
         """`wait_for`: the decision that must have been reached before measuring begins."""
@@ -223,9 +236,10 @@ def report(bench, folder):
     nginx.stop()
 
     first, port, _ = bench.start_foreword(knowledge)
+    time.sleep(3)  # The vectors are kept once they serve.
     first.stop()
     proxy, port, ready = bench.start_foreword(knowledge)
-    time.sleep(1)
+    time.sleep(GIVEN_BACK)
     rest = proxy.memory_mb("VmRSS")
     found = {
         "small": bench.measure(proxy, port, small, wait_for="below_threshold"),
@@ -243,7 +257,7 @@ def report(bench, folder):
     words, _, _ = bench.start_foreword(knowledge, model=False)
     words.stop()
     words, _, _ = bench.start_foreword(knowledge, model=False)
-    time.sleep(1)
+    time.sleep(GIVEN_BACK)
     rest_words = words.memory_mb("VmRSS")
     words.stop()
     tables(direct, base, found, delays, ready, rest, rest_words)

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use http::header::{ALLOW, CONTENT_TYPE, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::sync::watch;
 use tower::Service;
 
 use super::guard::{is_local, is_own};
@@ -20,6 +21,7 @@ use crate::live::Store;
 use crate::metrics::Metrics;
 use crate::snapshot::Planner;
 
+const JSON: &str = "application/json";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const SIGN_IN: &str = "/console/sign-in";
 const SIGN_OUT: &str = "/console/sign-out";
@@ -35,19 +37,22 @@ pub struct Admin {
     console: Option<Arc<Console>>,
     /// The file of receipts.
     store: Option<Arc<Path>>,
+    /// Whether no new requests are taken any more.
+    stopping: watch::Receiver<bool>,
 }
 
 /// The service of the admin listener. `token` is the hash of what operators must show; without, requests of this
-/// machine are answered.
+/// machine are answered. Once `stopping` is set, it is ready no more.
 pub fn router(
     planner: Arc<Planner>,
     metrics: Arc<Metrics>,
     token: Option<blake3::Hash>,
     console: Option<Console>,
     store: Option<PathBuf>,
+    stopping: watch::Receiver<bool>,
 ) -> Admin {
     let (sessions, console) = (token.map(Sessions::new), console.map(Arc::new));
-    Admin { planner, metrics, sessions, console, store: store.map(Arc::from) }
+    Admin { planner, metrics, sessions, console, store: store.map(Arc::from), stopping }
 }
 
 impl Service<Request<Incoming>> for Admin {
@@ -76,9 +81,9 @@ impl Admin {
         if !reads && !is_own(uri, headers) {
             return text(StatusCode::FORBIDDEN, "only pages of this listener may send this\n");
         }
-        let admitted = self.sessions.is_none_or(|sessions| sessions.admits(headers));
+        let admitted = self.sessions.as_ref().is_none_or(|sessions| sessions.admits(headers));
         let path = uri.path();
-        match (&self.console, self.sessions) {
+        match (&self.console, &self.sessions) {
             (Some(console), _) if is_console(path) && admitted && !is_door(path) => {
                 return match Console::file(&request) {
                     Some(file) => file,
@@ -109,7 +114,7 @@ impl Admin {
         let read = move || Store::read(&path).and_then(|store| store.receipt(&id));
         match tokio::task::spawn_blocking(read).await {
             Ok(Ok(Some(receipt))) => match serde_json::to_string(&receipt) {
-                Ok(receipt) => answer(StatusCode::OK, "application/json", receipt + "\n"),
+                Ok(receipt) => answer(StatusCode::OK, JSON, receipt + "\n"),
                 Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the receipt cannot be written\n"),
             },
             Ok(Ok(None)) => text(
@@ -127,6 +132,9 @@ impl Admin {
 
     fn read(&self, path: &str, admitted: bool) -> Reply {
         match path {
+            "/readyz" if *self.stopping.borrow() => {
+                answer(StatusCode::SERVICE_UNAVAILABLE, JSON, "{\"status\":\"stopping\"}\n".to_owned())
+            }
             "/healthz" | "/readyz" => self.health(admitted),
             _ if !admitted => unauthorized(),
             "/metrics" => match self.metrics.render() {
@@ -140,11 +148,12 @@ impl Admin {
         }
     }
 
-    /// Without a snapshot the process does not get as far as listening, so to answer is to be ready. Who shows no
+    /// Without a snapshot the process does not get as far as listening, so to answer is to be ready until it is told
+    /// to stop. Who shows no
     /// token learns only that.
     fn health(&self, admitted: bool) -> Reply {
         if !admitted {
-            return answer(StatusCode::OK, "application/json", "{\"status\":\"ok\"}\n".to_owned());
+            return answer(StatusCode::OK, JSON, "{\"status\":\"ok\"}\n".to_owned());
         }
         let snapshot = self.planner.snapshot();
         let brands: Vec<_> = snapshot
@@ -165,7 +174,7 @@ impl Admin {
                 "brands": brands,
             },
         });
-        answer(StatusCode::OK, "application/json", format!("{body}\n"))
+        answer(StatusCode::OK, JSON, format!("{body}\n"))
     }
 }
 
@@ -174,7 +183,7 @@ fn is_door(path: &str) -> bool {
 }
 
 /// The console to somebody who has not signed in, or who comes and goes.
-async fn door(sessions: Sessions, request: Request<Incoming>) -> Reply {
+async fn door(sessions: &Sessions, request: Request<Incoming>) -> Reply {
     if let Some(file) = Console::file(&request) {
         return file;
     }
@@ -187,7 +196,9 @@ async fn door(sessions: Sessions, request: Request<Incoming>) -> Reply {
             }
             with_cookie(go_to("/console/"), sessions.begin(SystemTime::now()))
         }
-        (&Method::POST, SIGN_OUT) => with_cookie(go_to(SIGN_IN), Sessions::end()),
+        (&Method::POST, SIGN_OUT) => {
+            with_cookie(go_to(SIGN_IN), sessions.end(request.headers(), SystemTime::now()))
+        }
         (_, SIGN_IN) => sign_in_page(false),
         (&Method::GET | &Method::HEAD, _) => go_to(SIGN_IN),
         _ => unauthorized(),

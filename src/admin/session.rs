@@ -1,24 +1,37 @@
 //! Who may look where a token is configured: whoever shows it as a bearer token, or has signed in with it. A session
-//! is a cookie that says until when it holds, under a seal that only this token makes; nothing is stored.
+//! is a cookie that says until when it holds, under a seal that only this token makes: none is stored, but for those
+//! that were ended before their time, as long as the process lives.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
+use parking_lot::Mutex;
 
 /// How long one need not sign in again.
 const LASTS: Duration = Duration::from_secs(12 * 3600);
 const COOKIE_NAME: &str = "foreword_console";
 
 /// Knows the token by its hash.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Sessions {
     token: blake3::Hash,
+    /// Sessions that were ended: what tells one from others, and until when it would have held.
+    ended: Arc<Mutex<BTreeMap<u64, u64>>>,
+}
+
+/// What a cookie says.
+struct Session {
+    until: u64,
+    /// Tells it from others.
+    number: u64,
 }
 
 impl Sessions {
     pub(super) fn new(token: blake3::Hash) -> Sessions {
-        Sessions { token }
+        Sessions { token, ended: Arc::default() }
     }
 
     /// Whether this is the token.
@@ -37,30 +50,50 @@ impl Sessions {
 
     /// The cookie of somebody who has signed in.
     pub(super) fn begin(&self, now: SystemTime) -> Option<HeaderValue> {
-        let until = (now + LASTS).duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-        let value = format!("{until}.{}", self.seal(until).to_hex());
+        let session = Session { until: seconds(now + LASTS), number: getrandom::u64().ok()? };
+        let value = format!("{}.{:x}.{}", session.until, session.number, self.seal(&session).to_hex());
         cookie(&value, LASTS.as_secs())
     }
 
-    /// The cookie that ends a session.
-    pub(super) fn end() -> Option<HeaderValue> {
+    /// Ends the session of a request, if it has one; and the cookie that takes it out of the browser.
+    pub(super) fn end(&self, headers: &HeaderMap, now: SystemTime) -> Option<HeaderValue> {
+        let sessions = cookies(headers).filter_map(|cookie| self.session(cookie, now));
+        let mut ended = self.ended.lock();
+        ended.extend(sessions.map(|session| (session.number, session.until)));
+        ended.retain(|_, until| *until > seconds(now));
         cookie("", 0)
     }
 
     fn holds(&self, cookie: &str, now: SystemTime) -> bool {
-        let Some((until, seal)) = cookie.split_once('.') else { return false };
-        let (Ok(until), Ok(seal)) = (until.parse::<u64>(), blake3::Hash::from_hex(seal)) else {
-            return false;
-        };
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        // A clock that was wrong must not have made a session for years.
-        self.seal(until) == seal && now < until && until <= now + LASTS.as_secs()
+        self.session(cookie, now).is_some_and(|session| !self.ended.lock().contains_key(&session.number))
     }
 
-    fn seal(&self, until: u64) -> blake3::Hash {
-        let key = blake3::derive_key("foreword console session 1", self.token.as_bytes());
-        blake3::keyed_hash(&key, &until.to_le_bytes())
+    /// The session of a cookie that was sealed here and whose time is not over.
+    fn session(&self, cookie: &str, now: SystemTime) -> Option<Session> {
+        let mut parts = cookie.splitn(3, '.');
+        let session = Session {
+            until: parts.next()?.parse().ok()?,
+            number: u64::from_str_radix(parts.next()?, 16).ok()?,
+        };
+        let seal = blake3::Hash::from_hex(parts.next()?).ok()?;
+        let now = seconds(now);
+        // A clock that was wrong must not have made a session for years.
+        let holds =
+            self.seal(&session) == seal && now < session.until && session.until <= now + LASTS.as_secs();
+        holds.then_some(session)
     }
+
+    fn seal(&self, session: &Session) -> blake3::Hash {
+        let key = blake3::derive_key("foreword console session 2", self.token.as_bytes());
+        let mut said = [0; 16];
+        said[..8].copy_from_slice(&session.until.to_le_bytes());
+        said[8..].copy_from_slice(&session.number.to_le_bytes());
+        blake3::keyed_hash(&key, &said)
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn cookie(value: &str, seconds: u64) -> Option<HeaderValue> {
@@ -89,18 +122,41 @@ mod tests {
         assert!(cookie.contains("HttpOnly; SameSite=Strict"));
         let value = cookie.split(['=', ';']).nth(1).unwrap();
         let forged = value.replacen("10", "99", 1);
+        let (until, rest) = value.split_once('.').unwrap();
+        let renumbered = format!("{until}.1{rest}");
         for (token, value, after, expected) in [
             ("one", value, 0, true),
             ("one", value, 12 * 3600 - 1, true),
             ("one", value, 12 * 3600, false),
             ("two", value, 0, false),
             ("one", &forged, 0, false),
+            ("one", &renumbered, 0, false),
             ("one", "", 0, false),
             ("one", "1.2", 0, false),
+            ("one", "1.2.3", 0, false),
         ] {
             let now = start + Duration::from_secs(after);
             assert_eq!(sessions(token).holds(value, now), expected, "{token} {value} {after}");
         }
+    }
+
+    #[test]
+    fn a_session_that_was_ended_holds_no_more_and_others_do() {
+        let sessions = Sessions::new(blake3::hash(b"one"));
+        let now = SystemTime::now();
+        let [first, second] = [(), ()].map(|()| {
+            let cookie = sessions.begin(now).unwrap();
+            let mut headers = HeaderMap::new();
+            headers.insert(COOKIE, cookie.to_str().unwrap().split(';').next().unwrap().parse().unwrap());
+            headers
+        });
+        assert!(sessions.admits(&first) && sessions.admits(&second));
+        let gone = sessions.clone().end(&first, now).unwrap();
+        assert!(gone.to_str().unwrap().starts_with("foreword_console=; Path=/; Max-Age=0"));
+        assert!(!sessions.admits(&first) && sessions.admits(&second));
+        // What would not hold any more by itself need not be known.
+        sessions.end(&HeaderMap::new(), now + LASTS);
+        assert!(sessions.ended.lock().is_empty());
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub const KEYS: &[&str] = &[
     "server.max_streams",
     "upstream.url",
     "upstream.api_key_env",
+    "upstream.api_key_file",
     "upstream.allowed_paths",
     "upstream.profile",
     "upstream.context_tokens",

@@ -1,7 +1,7 @@
 //! Reads keys from the layers, one by one, so that every problem is found and each names its place: a
 //! line of the file, or the environment variable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -24,6 +24,18 @@ pub(super) struct Reader {
     pub(super) problems: Vec<Problem>,
 }
 
+/// The variables of the environment. The names of lints have hyphens, which a shell lets no variable have.
+fn variables() -> HashMap<String, String> {
+    const LINTS: &str = "FOREWORD_LINTS__";
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .map(|(name, value)| match name.strip_prefix(LINTS) {
+            Some(lint) => (format!("{LINTS}{}", lint.replace('_', "-")), value),
+            None => (name, value),
+        })
+        .collect()
+}
+
 impl Reader {
     /// Layers the environment over the file and `overrides` (flags) over both. A file that is absent is
     /// an empty one.
@@ -41,8 +53,12 @@ impl Reader {
         if tree.is_some() {
             builder = builder.add_source(config::File::from_str(&text, config::FileFormat::Toml));
         }
-        builder = builder
-            .add_source(config::Environment::with_prefix("FOREWORD").prefix_separator("_").separator("__"));
+        builder = builder.add_source(
+            config::Environment::with_prefix("FOREWORD")
+                .prefix_separator("_")
+                .separator("__")
+                .source(Some(variables())),
+        );
         for (key, value) in overrides {
             builder = match builder.clone().set_override(*key, value.as_str()) {
                 Ok(builder) => builder,
@@ -194,7 +210,7 @@ impl Reader {
     /// Reports an error with the value of `key`.
     pub(super) fn problem(&mut self, key: &'static str, message: &str) {
         let (section, name) = key.split_once('.').unwrap_or(("", key));
-        let variable = format!("FOREWORD_{}__{}", section.to_uppercase(), name.to_uppercase());
+        let variable = format!("FOREWORD_{}__{}", section, name.replace('-', "_")).to_uppercase();
         let mut problem = Problem::error(&self.file, format!("`{key}` {message}"));
         if self.flags.contains(&key) {
             problem = problem.hint("the value comes from the command line");
@@ -229,11 +245,10 @@ impl Reader {
                 }
             }
         }
-        for (variable, _) in std::env::vars_os() {
-            let Some(name) = variable.to_str().and_then(|name| name.strip_prefix("FOREWORD_")) else {
-                continue;
-            };
-            if let Some((section, key)) = name.split_once("__") {
+        for variable in variables().into_keys() {
+            if let Some((section, key)) =
+                variable.strip_prefix("FOREWORD_").and_then(|name| name.split_once("__"))
+            {
                 found.push((format!("{section}.{key}").to_lowercase(), None));
             }
         }

@@ -44,7 +44,7 @@ pub(super) fn upstream(reader: &mut Reader) -> Option<UpstreamSettings> {
             None
         }
     };
-    let authorization = reader.text("upstream.api_key_env").and_then(|variable| key(reader, &variable));
+    let authorization = operator_key(reader);
     let ca_file = reader.text("upstream.ca_file").map(|_| reader.path("upstream.ca_file", ""));
     let address = address?;
     let idle = if address.is_encrypted() { REMOTE_IDLE } else { LOCAL_IDLE };
@@ -61,42 +61,81 @@ pub(super) fn upstream(reader: &mut Reader) -> Option<UpstreamSettings> {
     Some(settings)
 }
 
-/// The operator's key, from the environment variable that the configuration names.
-fn key(reader: &mut Reader, variable: &str) -> Option<HeaderValue> {
-    let is_name = variable.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if !is_name || variable.starts_with(|first: char| first.is_ascii_digit()) {
-        reader.problem_with_secret(
-            "upstream.api_key_env",
-            "is to be the name of an environment variable, and not the key: set the variable to the key",
-        );
-        return None;
-    }
-    let Some(key) = std::env::var(variable).ok().filter(|key| !key.trim().is_empty()) else {
-        reader.problem(
-            "upstream.api_key_env",
-            &format!("names the environment variable {variable}, which is not set: set it, or take the key out to pass on the clients' own"),
-        );
-        return None;
-    };
-    match HeaderValue::try_from(format!("Bearer {}", key.trim())) {
-        Ok(mut value) => {
-            value.set_sensitive(true);
-            Some(value)
+/// The operator's key: from the environment variable or the file that the configuration names.
+fn operator_key(reader: &mut Reader) -> Option<HeaderValue> {
+    let (from_env, from_file) = ("upstream.api_key_env", "upstream.api_key_file");
+    match (reader.text(from_env), reader.text(from_file)) {
+        (None, None) => None,
+        (Some(variable), None) => {
+            let key = key_in_environment(reader, from_env, &variable)?;
+            bearer(reader, from_env, &key)
         }
-        Err(_) => {
+        (None, Some(_)) => {
+            let path = reader.path(from_file, "");
+            match std::fs::read_to_string(&path) {
+                Ok(key) => bearer(reader, from_file, &key),
+                Err(error) => {
+                    reader.problem(from_file, &format!("cannot be read: {error}"));
+                    None
+                }
+            }
+        }
+        (Some(_), Some(_)) => {
             reader.problem(
-                "upstream.api_key_env",
-                &format!("names {variable}, whose value has characters that no header can carry"),
+                from_file,
+                &format!("and `{from_env}` both say where the key is: take one of them out"),
             );
             None
         }
     }
 }
 
+fn key_in_environment(reader: &mut Reader, named_by: &'static str, variable: &str) -> Option<String> {
+    let is_name = variable.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !is_name || variable.starts_with(|first: char| first.is_ascii_digit()) {
+        reader.problem_with_secret(
+            named_by,
+            "is to be the name of an environment variable, and not the key: set the variable to the key",
+        );
+        return None;
+    }
+    let key = std::env::var(variable).ok().filter(|key| !key.trim().is_empty());
+    if key.is_none() {
+        reader.problem(
+            named_by,
+            &format!("names the environment variable {variable}, which is not set: set it, or take the key out to pass on the clients' own"),
+        );
+    }
+    key
+}
+
+fn bearer(reader: &mut Reader, named_by: &'static str, key: &str) -> Option<HeaderValue> {
+    let key = key.trim();
+    let mut value = HeaderValue::try_from(format!("Bearer {key}")).ok().filter(|_| !key.is_empty());
+    match &mut value {
+        Some(value) => value.set_sensitive(true),
+        None => {
+            reader.problem(named_by, "names what is no key: it is to hold one line of visible characters");
+        }
+    }
+    value
+}
+
 pub(super) fn allowed_paths(reader: &mut Reader, operator_key: bool) -> Option<Vec<String>> {
     let listed = reader.list("upstream.allowed_paths");
     if listed.is_none() && !operator_key {
         return None;
+    }
+    // A method is in capitals, in requests too: in small letters an entry would match nothing.
+    let is_entry = |entry: &&String| {
+        let (method, path) = entry.split_once(' ').unwrap_or(("", entry));
+        method.bytes().all(|byte| byte.is_ascii_uppercase()) && path.trim().starts_with('/')
+    };
+    if let Some(wrong) = listed.iter().flatten().find(|entry| !is_entry(entry)) {
+        reader.problem(
+            "upstream.allowed_paths",
+            &format!("has {wrong:?}: write a path from a slash on, with or without a method before it, such as \"POST /v1/embeddings\""),
+        );
     }
     Some(listed.unwrap_or_else(|| ALLOWED_PATHS.iter().map(|&path| path.to_owned()).collect()))
 }

@@ -103,7 +103,7 @@ impl<'a> Collector<'a> {
     /// Takes an item in, or says why not.
     pub(super) fn add(&mut self, source: &Source, draft: Draft) {
         let place = || Place { text: Arc::clone(&source.text), span: draft.span.clone() };
-        let line = source.text[..draft.span.start.min(source.text.len())].matches('\n').count() + 1;
+        let line = source.line(draft.span.start);
         let id = match &draft.id {
             DraftId::Explicit(id) => format!("{}/{id}", self.brand),
             DraftId::Derived(slug) => format!("{}/{}#{slug}", self.brand, source.stem),

@@ -43,9 +43,16 @@ pub(super) struct Source {
     pub(super) stem: String,
     /// The text, without a byte order mark and with `\n` at the ends of lines.
     pub(super) text: Arc<str>,
+    /// Where its lines end.
+    line_ends: Vec<usize>,
 }
 
 impl Source {
+    /// The number of the line, from 1, that the byte `at` is in.
+    pub(super) fn line(&self, at: usize) -> usize {
+        1 + self.line_ends.partition_point(|end| *end < at)
+    }
+
     pub(super) fn place(&self, span: std::ops::Range<usize>) -> Place {
         Place { text: Arc::clone(&self.text), span }
     }
@@ -238,7 +245,9 @@ pub(super) fn read_source(
     };
     let relative = file.strip_prefix(folder).unwrap_or(file).with_extension("");
     let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
-    Some(Source { file: file.to_owned(), stem: parts.join("/"), text: normalise(file, text, problems) })
+    let text = normalise(file, text, problems);
+    let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+    Some(Source { file: file.to_owned(), stem: parts.join("/"), text, line_ends })
 }
 
 fn normalise(file: &Path, text: String, problems: &mut Vec<Problem>) -> Arc<str> {

@@ -2,7 +2,9 @@
 //! are public.
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::forms::words;
@@ -25,6 +27,10 @@ pub struct Inserted {
     pub(super) compact: Vec<String>,
     /// Ids and canaries in lower case.
     pub(super) marks: Vec<String>,
+    /// Finds a mark in lower case.
+    of_marks: OnceLock<Option<AhoCorasick>>,
+    /// Finds runs and marks without anything between their letters.
+    of_compact: OnceLock<Option<AhoCorasick>>,
 }
 
 impl Inserted {
@@ -65,6 +71,19 @@ impl Inserted {
         self.runs.is_empty() && self.marks.is_empty()
     }
 
+    /// Finds a mark in a text in lower case; `None`: there is none to be found. Made when it is first asked for, as the
+    /// next.
+    pub(super) fn of_marks(&self) -> Option<&AhoCorasick> {
+        self.of_marks.get_or_init(|| matcher(&self.marks)).as_ref()
+    }
+
+    /// Finds runs and marks in a [compact] text.
+    pub(super) fn of_compact(&self) -> Option<&AhoCorasick> {
+        let texts = || self.compact.iter().cloned().chain(self.marks.iter().map(|mark| compact(mark)));
+        let made = || matcher(texts().filter(|text| !text.is_empty()).collect::<Vec<_>>().as_slice());
+        self.of_compact.get_or_init(made).as_ref()
+    }
+
     fn add(&mut self, run: &[String]) {
         if self.runs.insert(hash(run.iter().map(|word| word_hash(word)))) {
             self.compact.push(run.concat());
@@ -73,6 +92,18 @@ impl Inserted {
             self.lengths.insert(place, run.len());
         }
     }
+}
+
+/// It looks at few answers, so that to be built soon counts for more than to search fast.
+fn matcher(texts: &[String]) -> Option<AhoCorasick> {
+    let mut builder = AhoCorasick::builder();
+    builder.kind(Some(AhoCorasickKind::ContiguousNFA));
+    (!texts.is_empty()).then(|| builder.build(texts).ok()).flatten()
+}
+
+/// Letters and digits in lower case, without anything between them.
+pub(super) fn compact(text: &str) -> String {
+    text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Which words of a text stand in none of the public texts that it holds.

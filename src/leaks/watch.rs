@@ -4,10 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
-
 use super::forms::{Leak, forms};
-use super::inserted::{Inserted, RUN, hash, word_hash};
+use super::inserted::{Inserted, RUN, compact, hash, word_hash};
 
 /// Bytes of an answer that are kept for what only its whole shows.
 const LONGEST: usize = 64 << 10;
@@ -24,7 +22,6 @@ pub struct Watch {
     word: String,
     /// The end of what was read, as long as a mark may begin in it, in lower case.
     tail: String,
-    marks: Option<AhoCorasick>,
     longest_mark: usize,
     /// The beginning of the answer, for `finish`.
     text: String,
@@ -35,14 +32,12 @@ impl Watch {
     /// Watches for what was inserted.
     pub fn new(inserted: impl Into<Arc<Inserted>>) -> Watch {
         let inserted = inserted.into();
-        let marks = (!inserted.marks.is_empty()).then(|| AhoCorasick::new(&inserted.marks).ok()).flatten();
         let longest_mark = inserted.marks.iter().map(String::len).max().unwrap_or_default();
         Watch {
             inserted,
             last: VecDeque::with_capacity(RUN),
             word: String::new(),
             tail: String::new(),
-            marks,
             longest_mark,
             text: String::new(),
             found: None,
@@ -68,10 +63,7 @@ impl Watch {
         if self.ends_word() {
             return Some(Leak::Plain);
         }
-        let wanted = self.inserted.compact.iter().cloned();
-        let wanted: Vec<String> =
-            wanted.chain(self.inserted.marks.iter().map(|mark| compact(mark))).collect();
-        let matcher = AhoCorasick::new(wanted.iter().filter(|wanted| !wanted.is_empty())).ok()?;
+        let matcher = self.inserted.of_compact()?;
         forms(&self.text).into_iter().find(|(_, text)| matcher.is_match(&compact(text))).map(|(form, _)| {
             match form {
                 // As it is, the words were not in a row: something stands between their letters.
@@ -83,7 +75,7 @@ impl Watch {
 
     /// Whether a mark ends in this part.
     fn reads_mark(&mut self, part: &str) -> bool {
-        let Some(marks) = &self.marks else { return false };
+        let Some(marks) = self.inserted.of_marks() else { return false };
         self.tail.extend(part.chars().flat_map(char::to_lowercase));
         let found = marks.is_match(&self.tail);
         let keep = self.tail.len().saturating_sub(self.longest_mark);
@@ -122,9 +114,4 @@ impl Watch {
             .filter(|length| **length <= known)
             .any(|length| self.inserted.runs.contains(&hash(self.last.iter().skip(known - length).copied())))
     }
-}
-
-/// Letters and digits in lower case, without anything between them.
-fn compact(text: &str) -> String {
-    text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -1,13 +1,16 @@
 //! The receipt of a chat request: what was decided, what was added, and whether the answer names the brand.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::finished::{Finished, Spoken};
 use crate::inject::{Decision, Placed, inserted};
-use crate::leaks::{Leak, Watch};
+use crate::leaks::{Inserted, Leak, Watch};
 use crate::mentions::{Findings, Stream};
 use crate::retrieval::language_of;
 use crate::tap::{Reading, Usage};
@@ -104,22 +107,59 @@ pub struct Mentioned {
     pub names: Vec<String>,
 }
 
-impl Receipt {
-    /// The receipt of a request that has ended. Searching the answer is most of the work.
-    pub(super) fn of(finished: Finished) -> Receipt {
-        let Finished { spoken, reading, .. } = finished;
-        let reading = reading.and_then(unfolded);
-        let usage = reading.as_ref().and_then(|reading| reading.usage);
-        let spoken = spoken.as_ref();
-        let observed = spoken.and_then(|spoken| spoken.observed.as_ref());
-        let items = spoken.map(items).unwrap_or_default();
-        let best = spoken.and_then(|spoken| Some(&spoken.placed.last()?.items.last()?.tags));
-        let brand = items.last().and_then(|item| item.id.split('/').next()).unwrap_or_default().to_owned();
+/// What answers must not give away. The same items are told again and again.
+pub(super) struct Secrets(Cache<u128, Arc<Inserted>>);
+
+impl Secrets {
+    /// Remembers so many.
+    pub(super) fn new(count: usize) -> Secrets {
+        Secrets(Cache::new(count))
+    }
+
+    /// Those of what was inserted into a request.
+    fn of(&self, spoken: &Spoken) -> Arc<Inserted> {
+        let mut key = Xxh3::new();
+        key.update(&[spoken.placement as u8]);
+        for placed in spoken.placed.iter() {
+            key.update(&placed.bytes);
+            placed.items.iter().for_each(|item| key.update(item.id.as_bytes()));
+        }
+        let made = || Ok::<_, Infallible>(Arc::new(inserted(&spoken.placed, spoken.placement)));
+        match self.0.get_or_insert_with(&key.digest128(), made) {
+            Ok(inserted) => inserted,
+        }
+    }
+}
+
+/// What an answer was found to say.
+pub(super) struct Judged {
+    pub(super) leak: Option<Leak>,
+    pub(super) mentioned: Option<Mentioned>,
+    usage: Option<Usage>,
+}
+
+impl Judged {
+    /// Searches the answer of a request that has ended, and takes what was read of it.
+    pub(super) fn of(finished: &mut Finished, secrets: &Secrets) -> Judged {
+        let reading = finished.reading.take().and_then(unfolded);
+        let spoken = finished.spoken.as_ref();
         let is_whole = finished.status == 200 && finished.ending == "complete";
-        let seen = || reading.as_ref().and_then(|reading| leak(spoken?, reading, finished.decision));
-        let leak = finished.cut.or_else(seen);
-        let mentioned = reading.filter(|_| is_whole).and_then(|reading| mentioned(spoken?, &reading, &brand));
-        let count = |of: fn(&Usage) -> u64| usage.as_ref().map(of);
+        let seen = || reading.as_ref().and_then(|reading| leak(spoken?, reading, finished.decision, secrets));
+        Judged {
+            leak: finished.cut.or_else(seen),
+            usage: reading.as_ref().and_then(|reading| reading.usage),
+            mentioned: reading.filter(|_| is_whole).and_then(|reading| mentioned(spoken?, &reading)),
+        }
+    }
+}
+
+impl Receipt {
+    /// The receipt of a request that has ended.
+    pub(super) fn of(finished: Finished, judged: Judged) -> Receipt {
+        let spoken = finished.spoken.as_ref();
+        let observed = spoken.and_then(|spoken| spoken.observed.as_ref());
+        let best = spoken.and_then(|spoken| Some(&spoken.placed.last()?.items.last()?.tags));
+        let count = |of: fn(&Usage) -> u64| judged.usage.as_ref().map(of);
         Receipt {
             id: finished.id.to_string(),
             time: finished.began.as_millisecond(),
@@ -147,10 +187,10 @@ impl Receipt {
             prompt_tokens: count(|usage| usage.prompt_tokens),
             cached_tokens: count(|usage| usage.cached_tokens),
             completion_tokens: count(|usage| usage.completion_tokens),
-            brand,
-            items,
-            leak: leak.map(|leak| leak.as_str().to_owned()),
-            mentioned,
+            brand: spoken.map(brand).unwrap_or_default().to_owned(),
+            items: spoken.map(items).unwrap_or_default(),
+            leak: judged.leak.map(|leak| leak.as_str().to_owned()),
+            mentioned: judged.mentioned,
         }
     }
 }
@@ -160,6 +200,12 @@ fn unfolded(mut reading: Reading) -> Option<Reading> {
         Some(compressed) => compressed.unfold(),
         None => Some(reading),
     }
+}
+
+/// The brand of the item that fitted best; empty where none did.
+fn brand(spoken: &Spoken) -> &str {
+    let best = spoken.placed.iter().rev().find_map(|placed| placed.items.last());
+    best.and_then(|item| item.id.split('/').next()).unwrap_or_default()
 }
 
 fn items(spoken: &Spoken) -> Vec<ReceiptItem> {
@@ -182,11 +228,11 @@ fn items(spoken: &Spoken) -> Vec<ReceiptItem> {
 
 /// Whether an answer gives away the recipe's own words or the ids of items. Facts are public: to tell them is what they
 /// are for.
-fn leak(spoken: &Spoken, reading: &Reading, decision: Decision) -> Option<Leak> {
+fn leak(spoken: &Spoken, reading: &Reading, decision: Decision, secrets: &Secrets) -> Option<Leak> {
     if !matches!(decision, Decision::Injected { .. }) || reading.texts.is_empty() {
         return None;
     }
-    let inserted = Arc::new(inserted(&spoken.placed, spoken.placement));
+    let inserted = secrets.of(spoken);
     reading.texts.iter().find_map(|text| {
         let mut watch = Watch::new(Arc::clone(&inserted));
         watch.push(text.text()).or_else(|| watch.finish())
@@ -194,7 +240,7 @@ fn leak(spoken: &Spoken, reading: &Reading, decision: Decision) -> Option<Leak> 
 }
 
 /// What the choices of an answer name together; `None`: there is no text to look at.
-fn mentioned(spoken: &Spoken, reading: &Reading, brand: &str) -> Option<Mentioned> {
+fn mentioned(spoken: &Spoken, reading: &Reading) -> Option<Mentioned> {
     let lexicon = spoken.lexicon.as_ref()?;
     let question = spoken.observed.as_ref().map(|observed| &*observed.question);
     let judge = |text: &Stream| text.finish(lexicon, question, spoken.disclosure.as_deref());
@@ -206,7 +252,7 @@ fn mentioned(spoken: &Spoken, reading: &Reading, brand: &str) -> Option<Mentione
         .iter()
         .flat_map(|findings| findings.mentions.iter().map(|mention| mention.brand.to_string()))
         .collect();
-    let ours: Vec<&str> = match brand {
+    let ours: Vec<&str> = match brand(spoken) {
         "" => names.iter().map(String::as_str).filter(|name| !lexicon.is_competitor(name)).collect(),
         brand => vec![brand],
     };

@@ -3,18 +3,17 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use jiff::Timestamp;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::audit::AuditLog;
 use super::finished::Finished;
 use super::questions::{Asked, Question};
-use super::receipt::Receipt;
+use super::receipt::{Judged, Receipt, Secrets};
 use super::spans::spans;
 use super::store::Store;
 use crate::metrics::{LiveLoss, Metrics};
@@ -24,12 +23,14 @@ use crate::telemetry::{Exporter, TraceContext};
 const QUEUE: usize = 4_096;
 /// Receipts that may wait for the disk.
 const MOST_WAITING: usize = 8_192;
-/// Receipts that are written at once.
+/// Receipts that need not wait for others.
 const BATCH: usize = 512;
 /// How long receipts wait for others to be written with.
 const TICK: Duration = Duration::from_millis(200);
 /// How long a file that failed is left alone.
 const RETRY: Duration = Duration::from_secs(2);
+/// What was inserted, for so many combinations of items, as the search of answers needs it.
+const SECRETS: usize = 256;
 /// Questions that may wait for the disk.
 const MOST_QUESTIONS: usize = 1_000;
 /// How often old receipts are forgotten.
@@ -53,7 +54,7 @@ pub struct LiveSettings {
 /// Takes ended requests. Cloned handles feed the same thread.
 #[derive(Clone)]
 pub struct Recorder {
-    sender: Arc<Mutex<Option<SyncSender<Finished>>>>,
+    ended: Arc<Ended>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     metrics: Arc<Metrics>,
     /// Share of traces that begin here which are recorded; `None` where no traces are kept.
@@ -68,7 +69,7 @@ impl Recorder {
         exporter: Option<Exporter>,
     ) -> std::io::Result<Recorder> {
         let trace_share = exporter.as_ref().map(Exporter::share);
-        let (sender, receiver) = sync_channel(QUEUE);
+        let ended = Arc::<Ended>::default();
         let keeper = Keeper {
             asked: settings.unanswered.then(Asked::new),
             audit: settings.audit_log.clone().map(File::new),
@@ -78,16 +79,12 @@ impl Recorder {
             exporter,
             questions: Vec::new(),
             next_forget: Instant::now(),
+            secrets: Secrets::new(SECRETS),
         };
-        let thread = std::thread::Builder::new()
-            .name("foreword-live".to_owned())
-            .spawn(move || keeper.run(&receiver))?;
-        Ok(Recorder {
-            sender: Arc::new(Mutex::new(Some(sender))),
-            thread: Arc::new(Mutex::new(Some(thread))),
-            metrics,
-            trace_share,
-        })
+        let taken = Arc::clone(&ended);
+        let thread =
+            std::thread::Builder::new().name("foreword-live".to_owned()).spawn(move || keeper.run(&taken))?;
+        Ok(Recorder { ended, thread: Arc::new(Mutex::new(Some(thread))), metrics, trace_share })
     }
 
     /// The trace of a request, where traces are kept; the upstream is told of it.
@@ -99,22 +96,64 @@ impl Recorder {
 
     /// Hands over a request that has ended. Never waits: where the thread is behind, the request is counted as lost.
     pub fn record(&self, finished: Finished) {
-        let sent = match &*self.sender.lock() {
-            Some(sender) => sender.try_send(finished),
-            None => Err(TrySendError::Disconnected(finished)),
-        };
-        if sent.is_err() {
+        if !self.ended.add(finished) {
             self.metrics.receipts_lost(LiveLoss::Queue, 1);
         }
     }
 
     /// Writes what is there, and ends the thread. Blocks; what is recorded afterwards is lost.
     pub fn finish(&self) {
-        drop(self.sender.lock().take());
+        self.ended.close();
         let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread of receipts has panicked");
         }
+    }
+}
+
+/// Requests that have ended and wait for the thread. It looks each tick, and is woken when a batch is full, not for
+/// each: to be woken costs a processor more than the rest of what ends a request.
+#[derive(Default)]
+struct Ended {
+    state: Mutex<EndedState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct EndedState {
+    waiting: Vec<Finished>,
+    is_over: bool,
+}
+
+impl Ended {
+    /// Whether there was room.
+    fn add(&self, finished: Finished) -> bool {
+        let mut state = self.state.lock();
+        if state.is_over || state.waiting.len() >= QUEUE {
+            return false;
+        }
+        state.waiting.push(finished);
+        let is_full = state.waiting.len() == BATCH;
+        drop(state);
+        if is_full {
+            self.changed.notify_one();
+        }
+        true
+    }
+
+    /// Nothing will come any more.
+    fn close(&self) {
+        self.state.lock().is_over = true;
+        self.changed.notify_one();
+    }
+
+    /// What has ended within a tick, and whether nothing will come any more.
+    fn next_batch(&self) -> (Vec<Finished>, bool) {
+        let mut state = self.state.lock();
+        let until = Instant::now() + TICK;
+        let may_wait = |state: &EndedState| !state.is_over && state.waiting.len() < BATCH;
+        while may_wait(&state) && !self.changed.wait_until(&mut state, until).timed_out() {}
+        (std::mem::take(&mut state.waiting), state.is_over)
     }
 }
 
@@ -206,18 +245,20 @@ struct Keeper {
     /// Questions that wait for the disk.
     questions: Vec<Question>,
     next_forget: Instant,
+    secrets: Secrets,
 }
 
 impl Keeper {
-    fn run(mut self, receiver: &Receiver<Finished>) {
+    fn run(mut self, ended: &Ended) {
         self.begin();
         loop {
-            let (batch, is_over) = next_batch(receiver);
+            let (batch, is_over) = ended.next_batch();
             if let Some(asked) = &self.asked {
                 self.questions.extend(batch.iter().filter_map(|finished| asked.question(finished)));
                 self.questions.truncate(MOST_QUESTIONS);
             }
-            let receipts: Vec<Receipt> = batch.into_iter().map(|finished| self.judge(finished)).collect();
+            let receipts: Vec<Receipt> =
+                batch.into_iter().filter_map(|finished| self.judge(finished)).collect();
             self.keep(&receipts);
             if is_over {
                 self.end();
@@ -249,26 +290,28 @@ impl Keeper {
         }
     }
 
-    fn judge(&self, finished: Finished) -> Receipt {
+    /// Counts what an answer says. The receipt, where any are kept.
+    fn judge(&self, mut finished: Finished) -> Option<Receipt> {
         if let (Some(exporter), Some(trace)) = (&self.exporter, &finished.trace)
             && trace.is_sampled
         {
             exporter.export(spans(&finished, trace));
         }
-        let receipt = Receipt::of(finished);
-        if let Some(leak) = &receipt.leak {
+        let judged = Judged::of(&mut finished, &self.secrets);
+        if let Some(leak) = judged.leak {
             self.metrics.leaked();
             tracing::warn!(
-                receipt = receipt.id,
-                form = leak,
+                receipt = %finished.id,
+                form = leak.as_str(),
                 "an answer gives away what only the model was to see"
             );
         }
-        if !receipt.arm.is_empty() {
-            let mentioned = receipt.mentioned.as_ref().map(|mentioned| mentioned.brand);
-            self.metrics.answer_scored(&receipt.arm, receipt.eligible, mentioned);
+        if let Some(observed) = finished.spoken.as_ref().and_then(|spoken| spoken.observed.as_ref()) {
+            let mentioned = judged.mentioned.as_ref().map(|mentioned| mentioned.brand);
+            self.metrics.answer_scored(&observed.assignment.arm, observed.is_eligible, mentioned);
         }
-        receipt
+        let keeps = self.audit.is_some() || self.store.is_some();
+        keeps.then(|| Receipt::of(finished, judged))
     }
 
     fn keep(&mut self, receipts: &[Receipt]) {
@@ -319,18 +362,4 @@ impl Keeper {
             self.metrics.receipts_lost(LiveLoss::Disk, (audit + store) as u64);
         }
     }
-}
-
-/// What has ended within a tick, and whether nothing will come any more.
-fn next_batch(receiver: &Receiver<Finished>) -> (Vec<Finished>, bool) {
-    let mut batch = Vec::new();
-    let until = Instant::now() + TICK;
-    while batch.len() < BATCH {
-        match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(finished) => batch.push(finished),
-            Err(RecvTimeoutError::Timeout) => return (batch, false),
-            Err(RecvTimeoutError::Disconnected) => return (batch, true),
-        }
-    }
-    (batch, false)
 }

@@ -2,6 +2,7 @@
 //!
 //! Read [`stack`] first: it is the list.
 
+mod announce;
 mod authenticate;
 mod body;
 mod call;

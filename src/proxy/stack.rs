@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use tower::ServiceBuilder;
 
+use super::announce::{Announce, AnnounceLayer};
 use super::authenticate::{Authenticate, AuthenticateLayer};
 use super::forward::{Forward, Tunnels};
 use super::guard::GuardLayer;
@@ -44,7 +45,7 @@ pub struct ProxySettings {
 }
 
 /// The whole request path as one service.
-pub type Stack = Observe<Refuse<Guard<Authenticate<Limit<Route<Inject<Forward>>>>>>>;
+pub type Stack = Observe<Announce<Refuse<Guard<Authenticate<Limit<Route<Inject<Forward>>>>>>>>;
 
 /// Builds the request path.
 pub fn stack(
@@ -55,14 +56,12 @@ pub fn stack(
     recorder: Recorder,
     tunnels: Tunnels,
 ) -> Stack {
-    let inject = InjectSettings {
-        max_body_bytes: settings.max_body_bytes,
-        headers: settings.headers,
-        cut_leaks: settings.cut_leaks,
-    };
+    let inject = InjectSettings { max_body_bytes: settings.max_body_bytes, cut_leaks: settings.cut_leaks };
     ServiceBuilder::new()
         // Outermost, so that every request has one log line and one count, however it ends.
         .layer(ObserveLayer::new(Arc::clone(&metrics), recorder, settings.log_share, settings.body_timeout))
+        // Outside of errors, which say what was decided as answers do.
+        .layer(AnnounceLayer::new(settings.headers))
         // Errors become answers in one place.
         .layer(RefuseLayer::new(Arc::clone(&metrics)))
         // Targets that could mean another host or path to the upstream are refused before anything reads them.

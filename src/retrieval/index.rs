@@ -1,5 +1,6 @@
 //! One brand, ready to be searched.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -52,6 +53,8 @@ pub struct Index {
     groups: Groups,
     /// The primary subtag of each item's language.
     pub(super) languages: Vec<String>,
+    /// Each of these once.
+    spoken: BTreeSet<String>,
     pub(super) calibration: Calibration,
     /// What it was made with: the spellings of the name, the model, the weights.
     names_of: Vec<String>,
@@ -205,6 +208,7 @@ impl Index {
             groups: Groups::new(&items),
             items,
             dense,
+            spoken: languages.iter().cloned().collect(),
             languages,
             calibration: Calibration::default(),
         };
@@ -249,12 +253,12 @@ impl Index {
 
     /// A language, if the brand has items in it.
     pub(super) fn language(&self, language: Option<&'static str>) -> Option<&'static str> {
-        language.filter(|language| self.languages.iter().any(|of_item| of_item == language))
+        language.filter(|language| self.spoken.contains(*language))
     }
 
     /// Whether some items are in a language that is none of `known`; with none known, all are.
     pub(super) fn has_foreign_items(&self, known: &[String]) -> bool {
-        !known.is_empty() && self.languages.iter().any(|language| !known.contains(language))
+        !known.is_empty() && self.spoken.iter().any(|language| !known.contains(language))
     }
 
     /// The items that a filter admits; `None`: all.

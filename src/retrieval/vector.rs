@@ -59,12 +59,10 @@ impl Vector {
         self.0.len()
     }
 
-    /// The signs as bits: half the share of signs that differ is about the angle in half turns (Charikar,
-    /// "Similarity estimation techniques from rounding algorithms", 2002).
+    /// The signs as bits: how many differ says how far two vectors are apart (Charikar, "Similarity estimation
+    /// techniques from rounding algorithms", 2002).
     pub(super) fn sketch(&self) -> impl Iterator<Item = u64> + '_ {
-        self.0.chunks(64).map(|chunk| {
-            chunk.iter().enumerate().fold(0, |bits, (at, number)| bits | u64::from(*number > 0) << at)
-        })
+        self.0.chunks(64).map(|chunk| bits(chunk.iter().map(|number| *number > 0)))
     }
 }
 
@@ -104,20 +102,58 @@ impl WithSimd for Dot<'_> {
     }
 }
 
-/// For each of some sketches, one after the other, in how many bits it differs from a query's.
-pub(super) fn differences(query: &[u64], sketches: &[u64], into: &mut Vec<u16>) {
-    into.clear();
-    into.resize(sketches.len() / query.len().max(1), 0);
-    Arch::new().dispatch(Differences { query, sketches, into });
+/// A query that sketches are compared with. How large its own numbers are is known, so that a sign which is not
+/// that of a large one counts twice, and one of a small number not at all: two bits of the query's numbers
+/// find most of what all of them would (as in Gao and Long, "RaBitQ", 2024, where the query has four).
+pub(super) struct Probe(Vec<Signs>);
+
+/// 64 signs of a query, and which of them count, and which once more.
+#[derive(Clone, Copy)]
+struct Signs {
+    positive: u64,
+    counts: u64,
+    again: u64,
 }
 
-struct Differences<'a> {
-    query: &'a [u64],
+/// Numbers of at least so much of their mean size count, and of so much twice.
+const COUNTS: f32 = 0.6;
+const COUNTS_TWICE: f32 = 1.7;
+
+impl Probe {
+    /// For a vector.
+    pub(super) fn of(vector: &Vector) -> Probe {
+        let sum: u32 = vector.0.iter().map(|number| u32::from(number.unsigned_abs())).sum();
+        let mean = sum as f32 / vector.dimension().max(1) as f32;
+        let at_least = |share: f32, chunk: &[i16]| {
+            bits(chunk.iter().map(|number| f32::from(number.unsigned_abs()) >= share * mean))
+        };
+        let signs = vector.0.chunks(64).map(|chunk| Signs {
+            positive: bits(chunk.iter().map(|number| *number > 0)),
+            counts: at_least(COUNTS, chunk),
+            again: at_least(COUNTS_TWICE, chunk),
+        });
+        Probe(signs.collect())
+    }
+}
+
+/// For each of some sketches, one after the other, how far it is from a query.
+pub(super) fn distances(query: &Probe, sketches: &[u64]) -> Vec<u16> {
+    let mut distances = vec![0; sketches.len() / query.0.len().max(1)];
+    Arch::new().dispatch(Distances { query: &query.0, sketches, into: &mut distances });
+    distances
+}
+
+fn bits(flags: impl Iterator<Item = bool>) -> u64 {
+    flags.enumerate().fold(0, |bits, (at, flag)| bits | u64::from(flag) << at)
+}
+
+struct Distances<'a> {
+    query: &'a [Signs],
     sketches: &'a [u64],
     into: &'a mut [u16],
 }
 
-impl WithSimd for Differences<'_> {
+impl WithSimd for Distances<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -130,14 +166,14 @@ impl WithSimd for Differences<'_> {
             16 => self.scan::<16>(),
             words => {
                 for (into, sketch) in self.into.iter_mut().zip(self.sketches.chunks_exact(words.max(1))) {
-                    *into = difference(self.query, sketch);
+                    *into = distance(self.query, sketch);
                 }
             }
         }
     }
 }
 
-impl Differences<'_> {
+impl Distances<'_> {
     #[inline(always)]
     fn scan<const WORDS: usize>(self) {
         let (Some(query), (sketches, _)) =
@@ -147,20 +183,23 @@ impl Differences<'_> {
         };
         // A plain loop: what a collection is extended with would be compiled for any processor.
         for (into, sketch) in self.into.iter_mut().zip(sketches) {
-            *into = difference(query, sketch);
+            *into = distance(query, sketch);
         }
     }
 }
 
 #[inline(always)]
-fn difference(query: &[u64], sketch: &[u64]) -> u16 {
-    let bits: u32 = query.iter().zip(sketch).map(|(a, b)| (a ^ b).count_ones()).sum();
-    bits as u16
+fn distance(query: &[Signs], sketch: &[u64]) -> u16 {
+    let each = query.iter().zip(sketch).map(|(query, sketch)| {
+        let other = query.positive ^ sketch;
+        (other & query.counts).count_ones() + (other & query.again).count_ones()
+    });
+    each.sum::<u32>() as u16
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Vector, cosines, differences};
+    use super::{Probe, Signs, Vector, cosines, distances};
 
     #[test]
     fn fixed_point_keeps_cosines() {
@@ -187,20 +226,30 @@ mod tests {
     }
 
     #[test]
-    fn differences_count_bits_in_every_dimension() {
+    fn distances_count_signs_in_every_dimension() {
         for words in [1, 2, 6, 7, 12, 16] {
-            let query: Vec<u64> = (0..words).map(|at| 0x0123_4567_89ab_cdef_u64.rotate_left(at)).collect();
-            let sketches: Vec<u64> = query
-                .iter()
-                .copied()
-                .chain(query.iter().map(|word| !word))
-                .chain(query.iter().map(|word| word ^ 5))
+            let signs = |at| Signs {
+                positive: 0x0123_4567_89ab_cdef_u64.rotate_left(at),
+                counts: !0xff,
+                again: 0xff00,
+            };
+            let query = Probe((0..words).map(signs).collect());
+            let positive = || query.0.iter().map(|signs| signs.positive);
+            let sketches: Vec<u64> = positive()
+                .chain(positive().map(|word| !word))
+                // One that does not count, one that does, and two that count twice.
+                .chain(positive().map(|word| word ^ 1 ^ 1 << 20 ^ 0b11 << 8))
                 .collect();
-            let mut found = Vec::new();
-            differences(&query, &sketches, &mut found);
             let words = u16::try_from(words).unwrap();
-            assert_eq!(found, [0, 64 * words, 2 * words]);
+            assert_eq!(distances(&query, &sketches), [0, (56 + 8) * words, 5 * words]);
         }
+    }
+
+    #[test]
+    fn large_numbers_of_a_query_count_twice_and_small_ones_not_at_all() {
+        let Probe(signs) = Probe::of(&Vector::of(&[0.1, 0.9, -0.3, -0.01]));
+        let [Signs { positive, counts, again }] = signs[..] else { panic!("one word") };
+        assert_eq!((positive, counts, again), (0b11, 0b110, 0b10));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Text becomes words that can be compared: split, in lower case, without those that carry no topic,
 //! stemmed, as its language wants. Scripts that write no spaces give pairs of characters.
 
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use tantivy::tokenizer::{
     AsciiFoldingFilter, Language, LowerCaser, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer,
@@ -49,7 +51,8 @@ const ENGLISH_STOP_WORDS: &str = "\
 
 /// Whether a word, in lower case, carries no topic in English.
 pub(super) fn is_english_stop_word(word: &str) -> bool {
-    ENGLISH_STOP_WORDS.split(' ').any(|stop| stop == word)
+    static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| ENGLISH_STOP_WORDS.split(' ').collect());
+    ALL.contains(word)
 }
 
 /// Finds the words of one language that carry a topic.

@@ -22,7 +22,9 @@ pub enum AddressError {
     #[error("it does not begin with http:// or https://")]
     NoScheme,
     /// It holds a user name or a password.
-    #[error("it holds a user name or password: name the key with upstream.api_key_env instead")]
+    #[error(
+        "it holds a user name or password: name the key with upstream.api_key_env or upstream.api_key_file instead"
+    )]
     Credentials,
     /// Its port is no number up to 65535.
     #[error("its port is not a number from 1 to 65535")]

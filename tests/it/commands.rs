@@ -101,6 +101,35 @@ fn check_reports_all_problems_at_once_with_their_places() {
 }
 
 #[test]
+fn where_the_operators_key_is_must_be_said_once_and_hold_one() {
+    let site = site();
+    site.write("empty.txt", "\n");
+    site.write("two.txt", "sk-one\nsk-two\n");
+    for (upstream, said) in [
+        ("api_key_file = \"none.txt\"", "`upstream.api_key_file` cannot be read"),
+        ("api_key_file = \"empty.txt\"", "`upstream.api_key_file` names what is no key"),
+        ("api_key_file = \"two.txt\"", "`upstream.api_key_file` names what is no key"),
+        ("api_key_file = \"two.txt\"\napi_key_env = \"PATH\"", "both say where the key is"),
+        ("api_key_env = \"NOT_SET_ANYWHERE\"", "NOT_SET_ANYWHERE, which is not set"),
+        ("api_key_env = \"sk-a-key\"", "is to be the name of an environment variable"),
+        (
+            "allowed_paths = [\"/v1/models\", \"post /v1/embeddings\"]",
+            "\"post /v1/embeddings\": write a path",
+        ),
+    ] {
+        site.write("foreword.toml", &format!("[retrieval]\nmodel = \"off\"\n[upstream]\n{upstream}\n"));
+        let (code, _, stderr) = output(site.folder.path(), &["check"]);
+        // Long messages are wrapped.
+        let stderr = stderr.replace("\n  │ ", " ");
+        assert!(
+            code == 2 && stderr.contains(said) && stderr.contains("line 4") | stderr.contains(":4:"),
+            "{stderr}"
+        );
+        assert!(!stderr.contains("sk-"), "{stderr}");
+    }
+}
+
+#[test]
 fn check_lints_knowledge_and_explains_what_it_finds() {
     let site = site();
     let folder = site.folder.path();
@@ -144,6 +173,10 @@ fn the_environment_sets_keys_and_is_named_in_errors() {
     assert_eq!(code, 0);
     assert!(stderr.contains("did you mean `server.listen`?"), "{stderr}");
     assert_eq!(run("FOREWORD_INJECTION__RECIPE", "inline").0, 0);
+    let (code, stderr) = run("FOREWORD_LINTS__MISSING_SOURCE", "deny");
+    assert!(code == 2 && stderr.contains("missing-source: nothing"), "{stderr}");
+    let (code, stderr) = run("FOREWORD_LINTS__MISSING_SOURCE", "loud");
+    assert!(code == 2 && stderr.contains("variable FOREWORD_LINTS__MISSING_SOURCE"), "{stderr}");
     let (code, stderr) = run("FOREWORD_INJECTION__RECIPE", "message");
     assert_eq!(code, 2);
     assert!(stderr.contains("lenient"), "{stderr}");

@@ -148,8 +148,11 @@ fn with_a_token_one_signs_in() {
         ] {
             assert_eq!(exchange(proxy.admin, &with(&line)).await.status, status, "{line}");
         }
-        let out = exchange(proxy.admin, &form(&proxy, "/console/sign-out", &[])).await;
+        let leaving = format!("origin: http://{}\r\ncookie: {session}\r\n", proxy.admin);
+        let out = exchange(proxy.admin, &form_with(&proxy, "/console/sign-out", &leaving, &[])).await;
         assert!(out.header("set-cookie").unwrap().contains("Max-Age=0"));
+        let kept = exchange(proxy.admin, &with(&format!("cookie: {session}"))).await;
+        assert_eq!(kept.status, 303, "a cookie that somebody kept opens nothing");
     });
 }
 

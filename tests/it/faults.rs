@@ -48,6 +48,8 @@ fn an_upstream_that_gives_no_answer_is_an_honest_error() {
             let (status, code) = error_of(&answer);
             assert_eq!((status, code.as_str()), expected, "{url}");
             assert_eq!(answer.header("x-foreword-error").unwrap(), expected.1);
+            assert_eq!(answer.header("x-foreword-decision").unwrap(), "injected");
+            assert!(answer.header("x-foreword-receipt").is_some());
             assert!(!answer.text().contains("127.0.0.1"), "no address in an error");
         }
     });
@@ -360,16 +362,23 @@ fn invariant_5_retrieval_that_is_always_late_is_left_alone_for_a_while() {
 #[test]
 fn paths_outside_of_the_list_are_refused_with_the_operators_key() {
     run(async {
-        let upstream = Upstream::answering("{}").await;
         // PATH is a variable that every machine has; its value stands in for a key.
-        let proxy = Proxy::of(Site::new(), &upstream.url(), &[("upstream.api_key_env", "PATH")]).await;
-        let answer = exchange(proxy.address, &get("/v1/organization/admin_api_keys")).await;
-        assert_eq!(error_of(&answer), (403, "path_not_allowed".to_owned()));
-        assert!(upstream.received().is_empty());
-        let request = post_with(CHAT, "authorization: Bearer client\r\n", BODY);
-        assert_eq!(exchange(proxy.address, &request).await.status, 200);
-        let sent = upstream.last().header("authorization").unwrap();
-        assert_eq!(sent, format!("Bearer {}", std::env::var("PATH").unwrap().trim()));
+        let path = std::env::var("PATH").unwrap();
+        for (named_by, name, key) in [
+            ("upstream.api_key_env", "PATH", path.trim()),
+            ("upstream.api_key_file", "key.txt", "sk-of-the-operator"),
+        ] {
+            let upstream = Upstream::answering("{}").await;
+            let site = Site::new();
+            site.write("key.txt", "sk-of-the-operator\n");
+            let proxy = Proxy::of(site, &upstream.url(), &[(named_by, name)]).await;
+            let answer = exchange(proxy.address, &get("/v1/organization/admin_api_keys")).await;
+            assert_eq!(error_of(&answer), (403, "path_not_allowed".to_owned()));
+            assert!(upstream.received().is_empty());
+            let request = post_with(CHAT, "authorization: Bearer client\r\n", BODY);
+            assert_eq!(exchange(proxy.address, &request).await.status, 200);
+            assert_eq!(upstream.last().header("authorization").unwrap(), format!("Bearer {key}"));
+        }
     });
 }
 
@@ -420,12 +429,15 @@ fn shutdown_lets_streams_end_and_counts_what_it_cuts() {
         })
         .await;
         let proxy = Proxy::start(&upstream.url()).await;
-        let address = proxy.address;
+        let (address, admin) = (proxy.address, proxy.admin);
         let mut connection = Connection::open(address).await;
         connection.send(&post(CHAT, BODY)).await;
         connection.read_until(b"data: a\n\n").await;
         let serving = proxy.stop();
         until("no new connections", || std::net::TcpStream::connect(address).is_err()).await;
+        for (path, status) in [("/readyz", 503), ("/healthz", 200)] {
+            assert_eq!(exchange(admin, &get(path)).await.status, status, "{path}");
+        }
         go_on.notify_one();
         connection.read_until(b"data: b\n\n").await;
         assert_eq!(serving.await.unwrap().cut, 0);

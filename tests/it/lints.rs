@@ -126,6 +126,26 @@ fn levels_decide_and_concealment_is_always_an_error() {
     assert_eq!(said, ["there is no key `lints.no-such`", "`lints.concealment` is always deny"]);
 }
 
+/// In a catalogue of parts every one is like every other: pairs would be many more than items.
+#[test]
+fn an_item_that_contradicts_many_is_told_once() {
+    let parts = ["valve", "rotor", "flange", "gasket"];
+    let part = |number: usize| {
+        let part = parts[number % 4];
+        format!(
+            "{{\"title\":\"Number {number}\",\"text\":\"The {part} fits shafts of {number} millimetres.\",\"source\":\"x\"}}\n"
+        )
+    };
+    let text: String = (10..810).map(part).collect();
+    let mut levels = Levels::default();
+    levels.set(Lint::NearDuplicate, Level::Allow);
+    let problems = found("parts.jsonl", &text, &levels);
+    // Fifty are shown, the others counted; the first of each kind of part contradicts none before it.
+    let more = 800 - 4 - 50;
+    assert_eq!(problems.last().unwrap().message, format!("contradictory-numbers: {more} more are not shown"));
+    assert_eq!(problems.len(), 51, "{problems:?}");
+}
+
 #[test]
 fn a_reload_warns_or_is_refused_as_the_levels_say() {
     let site = Site::new();

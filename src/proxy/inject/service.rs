@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderName};
-use http::{HeaderMap, HeaderValue, Response};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Response};
 use tower::{Layer, Service};
-use uuid::Uuid;
 
 use super::admit::{head_reason, is_signed};
 use super::edit::{Edits, edit, is_for_programs};
@@ -22,23 +21,11 @@ use crate::proxy::exchange::{Exchange, Told};
 use crate::snapshot::{Planned, Planner, Request};
 use crate::upstream::RequestBody;
 
-const DECISION: HeaderName = HeaderName::from_static("x-foreword-decision");
-const ITEMS: HeaderName = HeaderName::from_static("x-foreword-items");
-/// What requests of an experiment are told besides.
-const TOKENS: HeaderName = HeaderName::from_static("x-foreword-tokens");
-const ITEM_IDS: HeaderName = HeaderName::from_static("x-foreword-item-ids");
-const SNAPSHOT: HeaderName = HeaderName::from_static("x-foreword-snapshot");
-const CANARY: HeaderName = HeaderName::from_static("x-foreword-canary");
-const PLANNING: HeaderName = HeaderName::from_static("x-foreword-planning-us");
-const RECEIPT: HeaderName = HeaderName::from_static("x-foreword-receipt");
-
 /// What the layer needs to know.
 #[derive(Debug, Clone, Copy)]
 pub struct InjectSettings {
     /// Largest body that is read whole.
     pub max_body_bytes: usize,
-    /// Whether responses say what was added.
-    pub headers: bool,
     /// Whether an answer ends before it gives away what only the model was to see.
     pub cut_leaks: bool,
 }
@@ -101,9 +88,6 @@ where
             let edits = preparation.edits(&exchange);
             if edits.disclosure.is_some() || edits.secrets.is_some() {
                 response = edit(response, edits, dialect, &preparation.metrics, &exchange);
-            }
-            if preparation.settings.headers || exchange.told.get().is_some() {
-                announce(response.headers_mut(), &exchange);
             }
             Ok(response)
         })
@@ -195,30 +179,5 @@ impl Preparation {
         exchange.decision.get_or_init(|| decision);
         let took = exchange.planning.get().copied().unwrap_or_default();
         self.metrics.decided(decision.as_str(), decision.items(), decision.tokens(), took);
-    }
-}
-
-/// Says on the response what was decided.
-fn announce(headers: &mut HeaderMap, exchange: &Exchange) {
-    let Some(decision) = exchange.decision.get() else { return };
-    headers.insert(DECISION, HeaderValue::from_static(decision.as_str()));
-    headers.insert(ITEMS, HeaderValue::from(decision.items()));
-    let mut receipt = Uuid::encode_buffer();
-    let receipt = exchange.receipt.hyphenated().encode_lower(&mut receipt);
-    if let Ok(receipt) = HeaderValue::from_str(receipt) {
-        headers.insert(RECEIPT, receipt);
-    }
-    if let Some(told) = exchange.told.get() {
-        headers.insert(TOKENS, HeaderValue::from(decision.tokens()));
-        let ids = told.placed.iter().flat_map(|placed| placed.items.iter()).map(|item| &*item.id);
-        let took = exchange.planning.get().map_or(0, |took| took.as_micros() as u64);
-        headers.insert(PLANNING, HeaderValue::from(took));
-        let canary = told.canary.as_deref().and_then(|canary| HeaderValue::from_str(canary).ok());
-        headers.extend(canary.map(|canary| (CANARY, canary)));
-        for (name, text) in
-            [(SNAPSHOT, told.snapshot.to_string()), (ITEM_IDS, ids.collect::<Vec<_>>().join(" "))]
-        {
-            headers.extend(HeaderValue::from_str(&text).ok().map(|value| (name, value)));
-        }
     }
 }
