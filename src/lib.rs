@@ -4,6 +4,8 @@ pub mod metrics;
 
 pub mod document;
 
+pub mod parallel;
+
 pub mod chat;
 
 pub mod knowledge;

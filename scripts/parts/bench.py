@@ -18,7 +18,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHAT = "/v1/chat/completions"
 # Seconds after which memory that a start needed and serving does not has been given back to the system.
-GIVEN_BACK = 15
+GIVEN_BACK = 25
 TICK = 1_000_000 / os.sysconf("SC_CLK_TCK")
 ORGANIC = "Which Python library can I use to represent nested multimodal data such as text, images and audio?"
 OFF_TOPIC = "What is the capital of France, and how many people live there?"

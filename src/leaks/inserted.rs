@@ -103,6 +103,14 @@ fn matcher(texts: &[String]) -> Option<AhoCorasick> {
 
 /// Letters and digits in lower case, without anything between them.
 pub(super) fn compact(text: &str) -> String {
+    if text.is_ascii() {
+        // Most answers are, and byte by byte it takes a fraction of the time.
+        return text
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|letter| letter.to_ascii_lowercase())
+            .collect();
+    }
     text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

@@ -1,9 +1,12 @@
 //! Looks at a knowledge folder with every lint that is not allowed. Messages hold no text of an item: a reload logs
 //! them. `check` shows the place.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
+use regex::Regex;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::catalog::{Level, Levels, Lint};
 use super::characters::{invisible, look_alike};
@@ -18,6 +21,7 @@ use crate::chat::{MarkerKind, marker};
 use crate::document::Problem;
 use crate::knowledge::{Brand, Item, Knowledge};
 use crate::mentions::Lexicon;
+use crate::parallel;
 
 /// How long before its end an item's validity is spoken of.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -36,12 +40,18 @@ pub struct Linted<'a> {
     pub now: Timestamp,
 }
 
-/// Everything that the lints find: warnings and errors, as the levels say.
-pub fn lint(linted: &Linted<'_>) -> Vec<Problem> {
+/// The texts in which nothing was found, by their hashes. When a folder is looked at again, with the same levels, they
+/// need not be read once more.
+#[derive(Debug, Default)]
+pub struct Clean(HashSet<u128>);
+
+/// Everything that the lints find: warnings and errors, as the levels say. `clean` is what is known from the last time.
+pub fn lint(linted: &Linted<'_>, clean: &mut Clean) -> Vec<Problem> {
+    let known = std::mem::take(&mut clean.0);
     let mut findings = Vec::new();
     for brand in &linted.knowledge.brands {
         let mut look = Look { levels: linted.levels, now: linted.now, findings: Vec::new() };
-        look.brand(brand);
+        clean.0.extend(look.brand(brand, &known));
         findings.append(&mut look.findings);
     }
     let mut files = Files::new(linted.root);
@@ -77,18 +87,37 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn brand(&mut self, brand: &'a Brand) {
+    /// The hashes of those texts in which nothing was found.
+    fn brand(&mut self, brand: &'a Brand, known: &HashSet<u128>) -> Vec<u128> {
         // What has ended is told to nobody.
         let told = |item: &&Item| item.validity.until.is_none_or(|until| self.now < until);
         let items: Vec<&'a Item> = brand.items.iter().map(|item| &**item).filter(told).collect();
         let rivals = rivals(&brand.competitors);
-        for &item in &items {
-            self.characters(item);
-            self.orders(item);
-            self.claims(item, rivals.as_ref());
-            self.metadata(item);
+        let seed = xxh3_64(rivals.as_ref().map_or("", Regex::as_str).as_bytes());
+        let (levels, now) = (self.levels, self.now);
+        let looked = parallel::map(
+            &items,
+            || (),
+            |(), item| {
+                let hash = hash(item, seed);
+                let mut look = Look { levels, now, findings: Vec::new() };
+                if !known.contains(&hash) {
+                    look.characters(item);
+                    look.orders(item);
+                    look.claims(item, rivals.as_ref());
+                }
+                let clean = look.findings.is_empty().then_some(hash);
+                look.metadata(item);
+                (clean, look.findings)
+            },
+        );
+        let mut clean = Vec::with_capacity(items.len());
+        for (hash, findings) in looked {
+            clean.extend(hash);
+            self.findings.extend(findings);
         }
         self.pairs(brand, &items);
+        clean
     }
 
     fn is_on(&self, lint: Lint) -> bool {
@@ -158,7 +187,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn claims(&mut self, item: &'a Item, rivals: Option<&regex::Regex>) {
+    fn claims(&mut self, item: &'a Item, rivals: Option<&Regex>) {
         for text in [item.title(), item.text()] {
             if item.source.is_none()
                 && let Some(range) = superlative(text)
@@ -238,6 +267,16 @@ impl<'a> Look<'a> {
             }
         }
     }
+}
+
+/// A hash of what is looked at in an item; `seed` stands for its brand's competitors.
+fn hash(item: &Item, seed: u64) -> u128 {
+    let mut hash = Xxh3::with_seed(seed);
+    hash.update(&[u8::from(item.source.is_some())]);
+    hash.update(item.title().as_bytes());
+    hash.update(&[0]);
+    hash.update(item.text().as_bytes());
+    hash.digest128()
 }
 
 /// Where an item stands, for messages about another.

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::text::{pattern, sentences, words};
 use crate::knowledge::Item;
 
 /// Words of four of the shorter sentence's that two sentences have in common if they are about the same thing.
-const ALIKE_OF_FOUR: usize = 3;
+const ALIKE_OF_FOUR: u32 = 3;
 /// Common words below which nothing is compared.
-const LEAST: usize = 2;
+const LEAST: u32 = 2;
 /// Sentences that share a word and a unit and are compared.
 const MOST: usize = 60;
 
@@ -58,6 +59,9 @@ const NUMBERS: &[(&str, &str)] = &[
     ("hundert", "100"),
 ];
 
+static NUMBER_WORDS: LazyLock<HashSet<u32>> =
+    LazyLock::new(|| NUMBERS.iter().map(|(name, _)| id(name)).collect());
+
 /// Words that say nothing about what is counted.
 const EMPTY: &[&str] = &[
     "a", "an", "the", "is", "are", "was", "were", "be", "been", "has", "have", "had", "it", "its", "of",
@@ -80,19 +84,30 @@ struct Counted<'a> {
 struct About {
     /// Ascending.
     words: Box<[u32]>,
-    /// A bit for each word, which others may have too: what two sentences can have in common at most is seen in it.
-    bits: u64,
+    outline: Outline,
 }
 
-/// Words as numbers, in the order in which they came.
-#[derive(Default)]
-struct Numbered(HashMap<String, u32>);
+/// What can be seen of the words of a sentence without looking at them.
+#[derive(Clone, Copy)]
+struct Outline {
+    /// A bit for each word, which others may have too.
+    bits: u64,
+    words: u32,
+}
 
-impl Numbered {
-    fn of(&mut self, word: String) -> u32 {
-        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-        *self.0.entry(word).or_insert(next)
+impl Outline {
+    /// Words that two sentences must have in common to be about the same thing; `None`: they cannot have so many.
+    fn least(self, other: Outline) -> Option<usize> {
+        let least = (ALIKE_OF_FOUR * self.words.min(other.words)).div_ceil(4).max(LEAST);
+        // As many bits as words would be common, but for words that share a bit.
+        let hidden = self.words - self.bits.count_ones();
+        ((self.bits & other.bits).count_ones() + hidden >= least).then_some(least as usize)
     }
+}
+
+/// A word as a number: two of 100,000 may have the same, and then a pair more is looked at.
+fn id(word: &str) -> u32 {
+    (xxh3_64(word.as_bytes()) >> 32) as u32
 }
 
 impl About {
@@ -100,17 +115,13 @@ impl About {
         words.sort_unstable();
         words.dedup();
         let bits = words.iter().fold(0, |bits, word| bits | 1 << (word % u64::BITS));
-        About { words: words.into(), bits }
+        let outline = Outline { bits, words: u32::try_from(words.len()).unwrap_or(u32::MAX) };
+        About { words: words.into(), outline }
     }
 
-    /// Whether at least so many words are in both.
-    fn share(&self, other: &About, least: usize) -> bool {
-        // As many bits as words would be common, but for words that share a bit.
-        let hidden = self.words.len() - self.bits.count_ones() as usize;
-        if ((self.bits & other.bits).count_ones() as usize) + hidden < least {
-            return false;
-        }
-        self.words.iter().filter(|word| other.words.binary_search(word).is_ok()).count() >= least
+    /// Words that are in both.
+    fn common(&self, other: &About) -> usize {
+        self.words.iter().filter(|word| other.words.binary_search(word).is_ok()).count()
     }
 }
 
@@ -124,24 +135,28 @@ pub(super) struct Contradiction<'a> {
 /// The contradictions among the items of a brand, whose names say nothing about what is counted; each later item
 /// once, with the first that it was found to contradict.
 pub(super) fn contradictions<'a>(items: &[&'a Item], names: &[&str]) -> Vec<Contradiction<'a>> {
-    let empty: HashSet<String> =
-        names.iter().flat_map(|name| words(name)).chain(EMPTY.iter().map(|&word| word.to_owned())).collect();
+    let of_names = names.iter().flat_map(|name| words(name)).map(|word| id(&word));
+    let empty: HashSet<u32> = of_names.chain(EMPTY.iter().map(|word| id(word))).collect();
     let mut counted: Vec<Counted<'a>> = Vec::new();
     let mut by_word: HashMap<(u32, u32), Vec<usize>> = HashMap::new();
-    let mut numbered = Numbered::default();
     // The sentence that another was compared with last.
     let mut compared: Vec<usize> = Vec::new();
+    let mut outlines: Vec<Outline> = Vec::new();
     let mut found: Vec<Contradiction<'a>> = Vec::new();
     for (number, &item) in items.iter().enumerate() {
-        for new in read(number, item, &empty, &mut numbered) {
+        for new in read(number, item, &empty) {
             let mut known = found.last().is_some_and(|known| known.items.1 == new.item);
             let position = counted.len();
             for &word in &new.about.words {
                 let others = by_word.entry((new.unit, word)).or_default();
                 for &place in others.iter() {
+                    // Most pairs are told apart by this alone.
+                    let Some(least) = new.about.outline.least(outlines[place]).filter(|_| !known) else {
+                        continue;
+                    };
                     let is_new = std::mem::replace(&mut compared[place], position) != position;
                     let other = &counted[place];
-                    if is_new && !known && contradict(items[other.item], other, item, &new) {
+                    if is_new && contradict((items[other.item], other), (item, &new), least) {
                         found.push(Contradiction { items: (other.item, new.item), sentence: new.sentence });
                         known = true;
                     }
@@ -151,17 +166,20 @@ pub(super) fn contradictions<'a>(items: &[&'a Item], names: &[&str]) -> Vec<Cont
                 }
             }
             compared.push(position);
+            outlines.push(new.about.outline);
             counted.push(new);
         }
     }
     found
 }
 
-fn contradict(one_item: &Item, one: &Counted<'_>, other_item: &Item, other: &Counted<'_>) -> bool {
-    let shorter = one.about.words.len().min(other.about.words.len());
-    let least = (ALIKE_OF_FOUR * shorter).div_ceil(4).max(LEAST);
+fn contradict(
+    (one_item, one): (&Item, &Counted<'_>),
+    (other_item, other): (&Item, &Counted<'_>),
+    least: usize,
+) -> bool {
     one.item != other.item
-        && one.about.share(&other.about, least)
+        && one.about.common(&other.about) >= least
         && one_item.language == other_item.language
         && one.numbers.is_disjoint(&other.numbers)
         // What is valid at different times may count differently.
@@ -169,12 +187,7 @@ fn contradict(one_item: &Item, one: &Counted<'_>, other_item: &Item, other: &Cou
 }
 
 /// What the sentences of an item count, by unit.
-fn read<'a>(
-    number: usize,
-    item: &'a Item,
-    empty: &HashSet<String>,
-    numbered: &mut Numbered,
-) -> Vec<Counted<'a>> {
+fn read<'a>(number: usize, item: &'a Item, empty: &HashSet<u32>) -> Vec<Counted<'a>> {
     let text = item.text();
     let mut all = Vec::new();
     for range in sentences(text) {
@@ -182,18 +195,17 @@ fn read<'a>(
         let mut by_unit: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for found in COUNTED.captures_iter(sentence) {
             let unit = stem(&found[2].to_lowercase());
-            if !empty.contains(&unit) {
+            if !empty.contains(&id(&unit)) {
                 by_unit.entry(unit).or_default().insert(digits(&found[1]));
             }
         }
         for (unit, numbers) in by_unit {
             let about = words(sentence)
-                .filter(|word| !empty.contains(word) && !word.chars().all(char::is_numeric))
-                .map(|word| stem(&word))
-                .filter(|word| *word != unit && !NUMBERS.iter().any(|(name, _)| name == word))
-                .map(|word| numbered.of(word))
+                .filter(|word| !empty.contains(&id(word)) && !word.chars().all(char::is_numeric))
+                .map(|word| id(&stem(&word)))
+                .filter(|word| *word != id(&unit) && !NUMBER_WORDS.contains(word))
                 .collect();
-            let (unit, about) = (numbered.of(unit), About::new(about));
+            let (unit, about) = (id(&unit), About::new(about));
             all.push(Counted { item: number, sentence: sentence.trim(), unit, numbers, about });
         }
     }

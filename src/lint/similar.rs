@@ -2,7 +2,7 @@
 //! resemblance and containment of documents"); candidates share one of their smallest hashes, so that not every item
 //! is compared with every other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -18,18 +18,20 @@ const MOST: usize = 40;
 
 /// Pairs of positions in `items` that say the same; each later item once, with the first that it repeats.
 pub(super) fn duplicates(items: &[&Item]) -> Vec<(usize, usize)> {
-    let runs: Vec<HashSet<u64>> = items.iter().map(|item| runs(item)).collect();
+    let runs: Vec<Box<[u64]>> = items.iter().map(|item| runs(item)).collect();
     let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
     let mut pairs = Vec::new();
+    // The item that another was compared with last.
+    let mut compared: Vec<usize> = (0..items.len()).collect();
     for (number, own) in runs.iter().enumerate() {
-        let mut smallest: Vec<u64> = own.iter().copied().collect();
-        smallest.sort_unstable();
-        smallest.truncate(SKETCH);
-        let mut compared = HashSet::new();
         let mut twin = None;
-        for hash in &smallest {
+        for hash in own.iter().take(SKETCH) {
             let others = by_hash.entry(*hash).or_default();
-            for &other in others.iter().filter(|other| compared.insert(**other)) {
+            for &other in others.iter() {
+                // One that shares several hashes is compared once.
+                if std::mem::replace(&mut compared[other], number) == number {
+                    continue;
+                }
                 let same_language = items[other].language == items[number].language;
                 if same_language && resemblance(own, &runs[other]) >= ALIKE {
                     twin = twin.min(Some(other)).or(Some(other));
@@ -44,16 +46,23 @@ pub(super) fn duplicates(items: &[&Item]) -> Vec<(usize, usize)> {
     pairs
 }
 
-fn runs(item: &Item) -> HashSet<u64> {
+/// The hashes of a text's runs, ascending.
+fn runs(item: &Item) -> Box<[u64]> {
     let words: Vec<String> = words(item.text()).collect();
-    if words.len() < 3 {
-        return HashSet::from([xxh3_64(words.join(" ").as_bytes())]);
-    }
-    words.windows(3).map(|run| xxh3_64(run.join(" ").as_bytes())).collect()
+    let mut runs: Vec<u64> =
+        words.windows(3.min(words.len().max(1))).map(|run| xxh3_64(run.join(" ").as_bytes())).collect();
+    runs.sort_unstable();
+    runs.dedup();
+    runs.into()
 }
 
 /// The share of common runs among all of both.
-fn resemblance(one: &HashSet<u64>, other: &HashSet<u64>) -> f64 {
-    let common = one.intersection(other).count();
+fn resemblance(one: &[u64], other: &[u64]) -> f64 {
+    let (mut common, mut rest) = (0, other);
+    for hash in one {
+        let less = rest.iter().take_while(|other| *other < hash).count();
+        rest = &rest[less..];
+        common += usize::from(rest.first() == Some(hash));
+    }
     common as f64 / (one.len() + other.len() - common).max(1) as f64
 }

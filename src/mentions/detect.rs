@@ -85,7 +85,11 @@ impl<'l> Search<'l> {
     fn new(lexicon: &'l Lexicon, answer: &Answer<'_>) -> Search<'l> {
         let page = visible(answer.text);
         let mut folded = fold(&page.text);
-        let foreign = not_its_own(&page, &folded, answer.question, answer.disclosure);
+        // Where no name stands, none stands in what is not its own.
+        let foreign = match lexicon.may_be_named_in(&folded.text) {
+            true => not_its_own(&page, &folded, answer.question, answer.disclosure),
+            false => Vec::new(),
+        };
         blank(&mut folded.text, &foreign);
         let tokens = Tokens::new(&folded.text);
         let urls = urls(&page.text);

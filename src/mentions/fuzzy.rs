@@ -36,6 +36,11 @@ impl FuzzyIndex {
         index
     }
 
+    /// Whether no name may be misspelt.
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
     /// Misspelled names in a text, with their aliases, beside what is `taken`: ranges in order.
     pub(super) fn search(
         &self,

@@ -116,6 +116,11 @@ impl Lexicon {
         self.brands.iter().map(|brand| &*brand.id)
     }
 
+    /// Whether a folded text may hold a name: one as it is written, or any that may be misspelt.
+    pub(super) fn may_be_named_in(&self, folded: &str) -> bool {
+        !self.fuzzy.is_empty() || self.automaton.is_match(folded)
+    }
+
     /// Whether a brand is here only as somebody's competitor.
     pub fn is_competitor(&self, id: &str) -> bool {
         self.brands.iter().any(|brand| brand.competitor && &*brand.id == id)

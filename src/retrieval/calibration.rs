@@ -9,11 +9,11 @@ use super::embedder::{EmbedError, Embedder};
 use super::index::Index;
 use super::kept::Kept;
 use super::language::detect;
-use super::parallel;
 use super::query::Query;
 use super::search::{SearchSettings, Vectors, best_score};
 use super::store::VectorStore;
 use super::vector::Vector;
+use crate::parallel;
 
 /// Prompts that are about no brand.
 const COHORT: &str = include_str!("cohort.txt");

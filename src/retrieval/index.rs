@@ -13,13 +13,13 @@ use super::kept::Kept;
 use super::language::{ENGLISH, detect, primary};
 use super::lexical::{Analyzers, Lexical, Named};
 use super::names::NameMatcher;
-use super::parallel;
 use super::passages::texts;
 use super::search::SearchSettings;
 use super::store::VectorStore;
 use super::subjects::Subjects;
 use super::vector::Vector;
 use crate::knowledge::{Brand, Filter, Item};
+use crate::parallel;
 
 /// Why a brand cannot be indexed.
 #[derive(Debug, thiserror::Error)]

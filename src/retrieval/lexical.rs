@@ -11,12 +11,12 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::admitted::Admitted;
 use super::kept::Kept;
-use super::parallel;
 use super::query::{Query, Speaker};
 use super::shard::{Best, FIELDS, Shard, Statistics};
 use super::terms::{Bag, TermId, Terms, Weighed};
 use super::words::{Analyzer, is_unspaced};
 use crate::knowledge::Item;
+use crate::parallel;
 
 /// Different words of a text that are looked up; a question has fewer.
 const MAX_WORDS: usize = 64;

@@ -12,7 +12,6 @@ mod lexical;
 mod library;
 mod model;
 mod names;
-mod parallel;
 mod passages;
 mod pool;
 mod query;

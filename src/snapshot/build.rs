@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -11,11 +11,12 @@ use parking_lot::Mutex;
 use super::count::Counter;
 use super::meaning::Meaning;
 use super::served::ServedBrand;
+use super::state::{BuildReport, Snapshot};
 use super::veto::{TopicSettings, Veto, unknown_topics};
 use crate::document::Problem;
 use crate::inject::{Placement, Prepared, Recipe, Tokenizer, load_recipes};
-use crate::knowledge::{Brand, Item, Knowledge, Limits, Loaded, load};
-use crate::lint::{Levels, Linted, lint};
+use crate::knowledge::{Brand, Item, Limits, Loaded, load};
+use crate::lint::{Clean, Levels, Linted, lint};
 use crate::mentions::Lexicon;
 use crate::retrieval::{
     EmbedError, Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore, cohort,
@@ -49,44 +50,6 @@ pub struct SnapshotSettings {
     pub lexical_first: usize,
 }
 
-/// What building took.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct BuildReport {
-    /// Items over all brands.
-    pub items: usize,
-    /// Items that had to be embedded.
-    pub embedded: usize,
-    /// Texts that have no vector yet: the words alone of the brands that they belong to are searched.
-    pub waiting: usize,
-    /// Wall time.
-    pub took: Duration,
-}
-
-/// Everything that requests are decided with. Immutable.
-pub struct Snapshot {
-    /// Hash of everything that decisions depend on: two processes with the same files have the same.
-    pub id: Arc<str>,
-    /// The brands, sorted by id.
-    pub brands: Vec<ServedBrand>,
-    /// Every recipe by name.
-    pub recipes: BTreeMap<String, Arc<Recipe>>,
-    /// The one that serves.
-    pub recipe: Arc<Recipe>,
-    /// The names of all brands and their competitors; `None` where some cannot be told apart, which `check` reports.
-    pub lexicon: Option<Arc<Lexicon>>,
-    /// When it was built.
-    pub built: Timestamp,
-    /// The next instant at which an item becomes or ceases to be valid.
-    pub next_boundary: Option<Timestamp>,
-    /// What building took.
-    pub report: BuildReport,
-    /// Everything that was read, also what is not valid now.
-    pub knowledge: Arc<Knowledge>,
-    pub(super) default_brands: Vec<usize>,
-    /// Whether the upstream takes system messages anywhere.
-    pub(super) lenient: bool,
-}
-
 /// Builds snapshots.
 pub struct Builder {
     pub(super) settings: SnapshotSettings,
@@ -96,6 +59,8 @@ pub struct Builder {
     indexes: Mutex<HashMap<String, Arc<Index>>>,
     /// What topics mean, once it was learned.
     meaning: Mutex<Option<Arc<Meaning>>>,
+    /// Texts of items in which no lint found anything.
+    clean: Mutex<Clean>,
     /// What the cache on disk holds, once it was read.
     pub(super) store: Mutex<Option<VectorStore>>,
 }
@@ -107,8 +72,8 @@ impl Builder {
         embedder: Option<Arc<Embedder>>,
         search: SearchSettings,
     ) -> Builder {
-        let (indexes, meaning, store) = Default::default();
-        Builder { settings, embedder, search, indexes, meaning, store }
+        let (indexes, meaning, clean, store) = Default::default();
+        Builder { settings, embedder, search, indexes, meaning, clean, store }
     }
 
     /// The folders that snapshots are built from.
@@ -130,12 +95,13 @@ impl Builder {
     /// The knowledge and all that is wrong with it.
     fn load(&self, now: Timestamp) -> Loaded {
         let mut loaded = load(&self.settings.knowledge, &self.settings.limits, now);
-        loaded.problems.extend(lint(&Linted {
+        let linted = Linted {
             root: &self.settings.knowledge,
             knowledge: &loaded.knowledge,
             levels: &self.settings.lints,
             now,
-        }));
+        };
+        loaded.problems.extend(lint(&linted, &mut self.clean.lock()));
         for brand in &loaded.knowledge.brands {
             loaded.problems.extend(unknown_topics(brand, &self.settings.knowledge));
         }

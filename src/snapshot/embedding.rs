@@ -3,7 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::build::{Builder, Snapshot};
+use super::build::Builder;
+use super::state::Snapshot;
 use crate::document::Problem;
 use crate::retrieval::{EmbedError, texts_without_vector};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::assignment::Assignment;
-use super::build::Snapshot;
+use super::state::Snapshot;
 use crate::chat::Turn;
 use crate::inject::{Decision, Placed, Placement, SkipReason};
 use crate::retrieval::language_of;

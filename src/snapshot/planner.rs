@@ -13,11 +13,11 @@ use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
 use super::assignment::{ConversationKey, Experiment};
 use super::breaker::{Breaker, BreakerSettings, Change};
-use super::build::Snapshot;
 use super::planned::{Chosen, Observed, Planned, Seen, disclosure};
 use super::reading::{ReadTurns, read_turns};
 use super::scope::{Choice, Scope};
 use super::served::ServedBrand;
+use super::state::Snapshot;
 use super::treatment::{Telling, Treatment, TreatmentError};
 use super::turns::{Kitchen, TurnError, TurnInput};
 use crate::chat::{Content, Dialect, Turn};

@@ -15,8 +15,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::assignment::Experiment;
-use super::build::{Builder, Snapshot};
+use super::build::Builder;
 use super::planner::{Planner, PlannerSettings};
+use super::state::Snapshot;
 use super::turns::Kitchen;
 use crate::document::{Problem, Severity};
 use crate::inject::Budget;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::build::Snapshot;
+use super::state::Snapshot;
 use crate::inject::SkipReason;
 use crate::knowledge::Filter;
 

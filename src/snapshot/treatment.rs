@@ -8,7 +8,7 @@
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
-use super::build::Snapshot;
+use super::state::Snapshot;
 use crate::inject::{Order, Placebo, Placement, Recipe};
 
 /// Most items that `k:N` may ask for.

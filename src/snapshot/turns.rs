@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::build::Snapshot;
 use super::scope::Scope;
 use super::served::ServedBrand;
+use super::state::Snapshot;
 use super::treatment::Telling;
 use crate::chat::{Content, Turn};
 use crate::inject::{Budget, Form, Plan, Prepared, RenderError, SkipReason, estimate_tokens, marked};

@@ -11,7 +11,7 @@ const PORTION: usize = 256;
 const MAX_THREADS: usize = 4;
 
 /// `each` of all items, each of which costs little. `start` makes what a thread needs for it.
-pub(super) fn map<T: Sync, S, R: Send>(
+pub fn map<T: Sync, S, R: Send>(
     items: &[T],
     start: impl Fn() -> S + Sync,
     run: impl Fn(&mut S, &T) -> R + Sync,
@@ -23,7 +23,7 @@ pub(super) fn map<T: Sync, S, R: Send>(
 }
 
 /// `run` of all items, each of which costs much.
-pub(super) fn each<T: Sync, R: Send>(items: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub fn each<T: Sync, R: Send>(items: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<R> {
     spread(items, &|| (), &|(), item| run(item))
 }
 
