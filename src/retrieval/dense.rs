@@ -91,7 +91,7 @@ impl Dense {
                 }
                 None => {
                     let Some((whole, parts)) = vectors.split_first() else {
-                        // Every item has a vector; one without is as far as can be.
+                        // Every item has a vector. The sketch of one without would say nothing.
                         dense.wholes.resize(dense.wholes.len() + words, 0);
                         continue;
                     };
@@ -113,13 +113,14 @@ impl Dense {
     /// The sketch of an item's whole.
     fn whole(&self, item: usize) -> &[u64] {
         let words = sketch_words(self.dimension);
-        &self.wholes[item * words..(item + 1) * words]
+        self.wholes.get(item * words..(item + 1) * words).unwrap_or_default()
     }
 
     /// The sketches of an item's parts, one after the other.
     fn parts_of(&self, item: usize) -> &[u64] {
         let words = sketch_words(self.dimension);
-        &self.parts[self.starts[item] as usize * words..self.starts[item + 1] as usize * words]
+        let parts = self.starts[item] as usize * words..self.starts[item + 1] as usize * words;
+        self.parts.get(parts).unwrap_or_default()
     }
 
     /// Vectors over all items.

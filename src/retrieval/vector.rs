@@ -102,9 +102,9 @@ impl WithSimd for Dot<'_> {
     }
 }
 
-/// A query that sketches are compared with. How large its own numbers are is known, so that a sign which is not
-/// that of a large one counts twice, and one of a small number not at all: two bits of the query's numbers
-/// find most of what all of them would (as in Gao and Long, "RaBitQ", 2024, where the query has four).
+/// A query that sketches are compared with. How large its own numbers are is known: where a large one's sign is
+/// another it counts twice, where a small one's is it counts nothing. Two bits of the query's numbers find most of
+/// what all of them would (Gao and Long, "RaBitQ", 2024, give the query four).
 pub(super) struct Probe(Vec<Signs>);
 
 /// 64 signs of a query, and which of them count, and which once more.
