@@ -75,7 +75,11 @@ fn operator_key(reader: &mut Reader) -> Option<HeaderValue> {
             match std::fs::read_to_string(&path) {
                 Ok(key) => bearer(reader, from_file, &key),
                 Err(error) => {
-                    reader.problem(from_file, &format!("cannot be read: {error}"));
+                    // It may hold the key itself.
+                    reader.problem_with_secret(
+                        from_file,
+                        &format!("is to be a file that holds the key, and cannot be read: {error}"),
+                    );
                     None
                 }
             }

@@ -106,7 +106,8 @@ fn where_the_operators_key_is_must_be_said_once_and_hold_one() {
     site.write("empty.txt", "\n");
     site.write("two.txt", "sk-one\nsk-two\n");
     for (upstream, said) in [
-        ("api_key_file = \"none.txt\"", "`upstream.api_key_file` cannot be read"),
+        ("api_key_file = \"none.txt\"", "`upstream.api_key_file` is to be a file"),
+        ("api_key_file = \"sk-a-key\"", "`upstream.api_key_file` is to be a file"),
         ("api_key_file = \"empty.txt\"", "`upstream.api_key_file` names what is no key"),
         ("api_key_file = \"two.txt\"", "`upstream.api_key_file` names what is no key"),
         ("api_key_file = \"two.txt\"\napi_key_env = \"PATH\"", "both say where the key is"),
