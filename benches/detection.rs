@@ -1,6 +1,6 @@
 //! How well names are found in labelled text that nobody of this project wrote, and what an answer costs. Needs the
-//! data sets WNUT17 (CoNLL) and Stockmark's Japanese entities (JSON) in the folder `mentions` of `FOREWORD_DATA`;
-//! skips what is not there.
+//! data sets WNUT17 (CoNLL), FinEntity (JSON) and Stockmark's Japanese entities (JSON) in the folder `mentions` of
+//! `FOREWORD_DATA`; skips what is not there.
 //!
 //! The lists of names are the labelled names themselves, so recall is easy by construction: what is compared is how
 //! many other uses of the same letters are kept out, and how many right ones are lost by it.
@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use foreword::mentions::{Answer, BrandNames, Lexicon, Stream, find};
+use foreword::mentions::{Answer, BrandNames, Lexicon, Polarity, Stream, find};
 use serde::Deserialize;
 
 /// Words that are labelled as names here and there, and are nobody's.
@@ -38,6 +38,14 @@ fn main() {
     match std::fs::read_to_string(folder.join("stockmark-ner-ja.json")) {
         Ok(text) => judge("stockmark-ner-ja.json", &stockmark(&text), 2),
         Err(_) => println!("stockmark-ner-ja.json: not there, skipped"),
+    }
+    match std::fs::read_to_string(folder.join("FinEntity.json")) {
+        Ok(text) => {
+            let reports = finentity(&text);
+            judge("FinEntity.json", &reports.iter().map(Labelled::from).collect::<Vec<_>>(), 3);
+            polarities(&reports);
+        }
+        Err(_) => println!("FinEntity.json: not there, skipped"),
     }
     cost();
 }
@@ -91,6 +99,58 @@ fn stockmark(text: &str) -> Vec<Labelled> {
             text: document.text,
         })
         .collect()
+}
+
+/// A piece of financial news, its companies and what it means for each.
+#[derive(Deserialize)]
+struct Report {
+    content: String,
+    annotations: Vec<Annotation>,
+}
+
+#[derive(Deserialize)]
+struct Annotation {
+    value: String,
+    label: String,
+}
+
+fn finentity(text: &str) -> Vec<Report> {
+    serde_json::from_str(text).unwrap()
+}
+
+impl From<&Report> for Labelled {
+    fn from(report: &Report) -> Labelled {
+        let names = report.annotations.iter().map(|found| (found.value.clone(), true)).collect();
+        Labelled { text: report.content.clone(), names }
+    }
+}
+
+/// What news that is good or bad for a company is taken for. None of it recommends a company or warns against it, so
+/// what is not neutral is wrong, whatever its label.
+fn polarities(reports: &[Report]) {
+    let mut counts: BTreeMap<&str, BTreeMap<String, u32>> = BTreeMap::new();
+    for report in reports {
+        for company in &report.annotations {
+            let names = BrandNames {
+                id: "company".to_owned(),
+                names: vec![company.value.as_str().into()],
+                ..BrandNames::default()
+            };
+            let Ok(lexicon) = Lexicon::new(&[names]) else { continue };
+            let found = find(&lexicon, &Answer { text: &report.content, question: None, disclosure: None });
+            let row = counts.entry(&company.label).or_default();
+            for mention in &found.mentions {
+                let polarity = format!("{:?}", mention.polarity);
+                if mention.polarity != Polarity::Neutral
+                    && std::env::args().any(|argument| argument == "--show")
+                {
+                    println!("  {polarity} {}: {}", company.value, report.content);
+                }
+                *row.entry(polarity).or_default() += 1;
+            }
+        }
+    }
+    counts.iter().for_each(|(label, row)| println!("  {label}: {row:?}"));
 }
 
 /// Decides for each text and each name whether it is named there, and compares with the labels. A name that is

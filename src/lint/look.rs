@@ -45,27 +45,30 @@ pub struct Linted<'a> {
 #[derive(Debug, Default)]
 pub struct Clean(HashSet<u128>);
 
-/// Everything that the lints find: warnings and errors, as the levels say. `clean` is what is known from the last time.
+/// What the lints find that decides whether the knowledge may serve, and all that is found in each item by itself:
+/// warnings and errors, as the levels say. `clean` is what is known from the last time.
 pub fn lint(linted: &Linted<'_>, clean: &mut Clean) -> Vec<Problem> {
     let known = std::mem::take(&mut clean.0);
-    let mut findings = Vec::new();
+    let mut look = Look::new(linted);
     for brand in &linted.knowledge.brands {
-        let mut look = Look { levels: linted.levels, now: linted.now, findings: Vec::new() };
-        clean.0.extend(look.brand(brand, &known));
-        findings.append(&mut look.findings);
+        let items = look.told(brand);
+        clean.0.extend(look.each(brand, &items, &known));
+        look.pairs(brand, &items, Level::Deny);
     }
-    let mut files = Files::new(linted.root);
-    let mut problems = Vec::new();
-    for &lint in Lint::ALL {
-        let level = linted.levels.of(lint);
-        let of_this = || findings.iter().filter(|finding| finding.lint == lint);
-        problems.extend(of_this().take(MOST).map(|finding| files.problem(finding, level)));
-        if let Some(more) = of_this().count().checked_sub(MOST).filter(|more| *more > 0) {
-            problems.push(Problem::note(linted.root, format!("{}: {more} more are not shown", lint.name())));
-        }
-    }
+    let mut problems = look.problems(linted);
     problems.extend(names(linted));
     problems
+}
+
+/// Warnings about items that do not go with each other. With many items this takes much longer than all the rest, and
+/// nothing depends on it: what serves need not wait for it.
+pub fn lint_pairs(linted: &Linted<'_>) -> Vec<Problem> {
+    let mut look = Look::new(linted);
+    for brand in &linted.knowledge.brands {
+        let items = look.told(brand);
+        look.pairs(brand, &items, Level::Warn);
+    }
+    look.problems(linted)
 }
 
 /// Names by which mentions could not be told apart. They serve all the same, and cannot be measured.
@@ -87,16 +90,23 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    /// The hashes of those texts in which nothing was found.
-    fn brand(&mut self, brand: &'a Brand, known: &HashSet<u128>) -> Vec<u128> {
-        // What has ended is told to nobody.
+    fn new(linted: &Linted<'a>) -> Look<'a> {
+        Look { levels: linted.levels, now: linted.now, findings: Vec::new() }
+    }
+
+    /// The items that are told to somebody: not those that have ended.
+    fn told(&self, brand: &'a Brand) -> Vec<&'a Item> {
         let told = |item: &&Item| item.validity.until.is_none_or(|until| self.now < until);
-        let items: Vec<&'a Item> = brand.items.iter().map(|item| &**item).filter(told).collect();
+        brand.items.iter().map(|item| &**item).filter(told).collect()
+    }
+
+    /// Looks at each item by itself. The hashes of those texts in which nothing was found.
+    fn each(&mut self, brand: &Brand, items: &[&'a Item], known: &HashSet<u128>) -> Vec<u128> {
         let rivals = rivals(&brand.competitors);
         let seed = xxh3_64(rivals.as_ref().map_or("", Regex::as_str).as_bytes());
         let (levels, now) = (self.levels, self.now);
         let looked = parallel::map(
-            &items,
+            items,
             || (),
             |(), item| {
                 let hash = hash(item, seed);
@@ -116,8 +126,23 @@ impl<'a> Look<'a> {
             clean.extend(hash);
             self.findings.extend(findings);
         }
-        self.pairs(brand, &items);
         clean
+    }
+
+    /// The findings with their places, lint by lint.
+    fn problems(self, linted: &Linted<'_>) -> Vec<Problem> {
+        let mut files = Files::new(linted.root);
+        let mut problems = Vec::new();
+        for &lint in Lint::ALL {
+            let level = self.levels.of(lint);
+            let of_this = || self.findings.iter().filter(|finding| finding.lint == lint);
+            problems.extend(of_this().take(MOST).map(|finding| files.problem(finding, level)));
+            if let Some(more) = of_this().count().checked_sub(MOST).filter(|more| *more > 0) {
+                let message = format!("{}: {more} more are not shown", lint.name());
+                problems.push(Problem::note(linted.root, message));
+            }
+        }
+        problems
     }
 
     fn is_on(&self, lint: Lint) -> bool {
@@ -245,14 +270,15 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn pairs(&mut self, brand: &'a Brand, items: &[&'a Item]) {
-        if self.is_on(Lint::NearDuplicate) {
+    /// Looks for pairs that do not go together, with the lints of this level.
+    fn pairs(&mut self, brand: &'a Brand, items: &[&'a Item], level: Level) {
+        if self.levels.of(Lint::NearDuplicate) == level {
             for (first, second) in duplicates(items) {
                 let message = format!("this says the same as {}", place(items[first]));
                 self.add(Lint::NearDuplicate, items[second], "", message, "keep one of the two");
             }
         }
-        if self.is_on(Lint::ContradictoryNumbers) {
+        if self.levels.of(Lint::ContradictoryNumbers) == level {
             let names: Vec<&str> =
                 std::iter::once(&brand.name).chain(&brand.aliases).map(String::as_str).collect();
             for found in contradictions(items, &names) {

@@ -15,4 +15,4 @@ mod similar;
 mod text;
 
 pub use catalog::{Level, Levels, Lint};
-pub use look::{Clean, Linted, lint};
+pub use look::{Clean, Linted, lint, lint_pairs};

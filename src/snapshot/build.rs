@@ -15,8 +15,8 @@ use super::state::{BuildReport, Snapshot};
 use super::veto::{TopicSettings, Veto, unknown_topics};
 use crate::document::Problem;
 use crate::inject::{Placement, Prepared, Recipe, Tokenizer, load_recipes};
-use crate::knowledge::{Brand, Item, Limits, Loaded, load};
-use crate::lint::{Clean, Levels, Linted, lint};
+use crate::knowledge::{Brand, Item, Knowledge, Limits, Loaded, load};
+use crate::lint::{Clean, Levels, Linted, lint, lint_pairs};
 use crate::mentions::Lexicon;
 use crate::retrieval::{
     EmbedError, Embedder, Index, IndexError, NameMatcher, SearchSettings, VectorStore, cohort,
@@ -89,19 +89,23 @@ impl Builder {
         let brands: Vec<&str> = knowledge.brands.iter().map(|brand| &*brand.id).collect();
         self.default_brands(&brands, &mut problems);
         self.serving_recipe(&recipes, &mut problems);
+        problems.extend(self.compare(&knowledge, now));
         problems
+    }
+
+    /// Warnings about items that do not go with each other: [`Builder::build`] does not wait for them.
+    pub(super) fn compare(&self, knowledge: &Knowledge, now: Timestamp) -> Vec<Problem> {
+        lint_pairs(&self.linted(knowledge, now))
+    }
+
+    fn linted<'a>(&'a self, knowledge: &'a Knowledge, now: Timestamp) -> Linted<'a> {
+        Linted { root: &self.settings.knowledge, knowledge, levels: &self.settings.lints, now }
     }
 
     /// The knowledge and all that is wrong with it.
     fn load(&self, now: Timestamp) -> Loaded {
         let mut loaded = load(&self.settings.knowledge, &self.settings.limits, now);
-        let linted = Linted {
-            root: &self.settings.knowledge,
-            knowledge: &loaded.knowledge,
-            levels: &self.settings.lints,
-            now,
-        };
-        loaded.problems.extend(lint(&linted, &mut self.clean.lock()));
+        loaded.problems.extend(lint(&self.linted(&loaded.knowledge, now), &mut self.clean.lock()));
         for brand in &loaded.knowledge.brands {
             loaded.problems.extend(unknown_topics(brand, &self.settings.knowledge));
         }

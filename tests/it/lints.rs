@@ -5,13 +5,14 @@ use std::path::Path;
 use foreword::config::{self, Overrides};
 use foreword::document::{Problem, Severity};
 use foreword::knowledge::{Limits, load};
-use foreword::lint::{Clean, Level, Levels, Lint, Linted, lint};
+use foreword::lint::{Clean, Level, Levels, Lint, Linted, lint, lint_pairs};
 use foreword::metrics::ReloadResult;
-use foreword::snapshot::{Builder, Reloader};
+use foreword::snapshot::{Builder, Reloader, WatchMode, watch};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
 use crate::support::proxy::Site;
+use crate::support::{run, until};
 
 const BRAND: &str = "name = \"Acme\"\ncompetitors = [\"Initech\"]\n";
 
@@ -22,8 +23,9 @@ fn found(file: &str, text: &str, levels: &Levels) -> Vec<Problem> {
     site.write(&format!("other/acme/{file}"), text);
     let (root, now) = (site.path("other"), "2026-05-01T00:00:00Z".parse::<Timestamp>().unwrap());
     let loaded = load(&root, &Limits::default(), now);
-    let mut problems =
-        lint(&Linted { root: &root, knowledge: &loaded.knowledge, levels, now }, &mut Clean::default());
+    let linted = Linted { root: &root, knowledge: &loaded.knowledge, levels, now };
+    let mut problems = lint(&linted, &mut Clean::default());
+    problems.extend(lint_pairs(&linted));
     problems
         .iter_mut()
         .for_each(|problem| problem.file = problem.file.strip_prefix(&root).unwrap().to_owned());
@@ -198,16 +200,51 @@ fn a_reload_warns_or_is_refused_as_the_levels_say() {
     assert!(names(&reloader.last().problems).contains(&"instruction-like-text".to_owned()));
 }
 
+/// What serves does not wait for items to be compared with each other, unless that decides whether it may serve.
+#[test]
+fn items_that_do_not_go_together_are_told_of_once_they_serve() {
+    let site = Site::new();
+    let twice = "# Office\n\nThe office of Acme stands in the old town near the river and the bridge.\n\n\
+                 # Bureau\n\nThe office of Acme stands in the old town near the river and the mill.\n";
+    site.write("knowledge/acme/more.md", twice);
+    let start = |level: &'static str| {
+        let settings = site.settings("http://127.0.0.1:1/v1", &[("lints.near-duplicate", level)]);
+        let builder = Builder::new(settings.snapshot, None, settings.search);
+        Reloader::start(builder, std::sync::Arc::default(), &mut |_, _| {}).map(|(reloader, _)| reloader)
+    };
+    let refused = start("deny").err().unwrap();
+    assert!(names(&refused).contains(&"near-duplicate".to_owned()), "{refused:?}");
+
+    let reloader = std::sync::Arc::new(start("warn").unwrap());
+    let said = |reloader: &Reloader| {
+        names(&reloader.last().problems).iter().filter(|name| *name == "near-duplicate").count()
+    };
+    assert_eq!(said(&reloader), 0);
+    run(async {
+        let watching = tokio::spawn(watch(std::sync::Arc::clone(&reloader), WatchMode::Off));
+        until("the items are compared", || said(&reloader) == 1).await;
+        // Said once, also where a reload finds everything as it was.
+        assert_eq!(reloader.reload(), ReloadResult::Unchanged);
+        assert_eq!(said(&reloader), 1);
+        site.write("knowledge/acme/more.md", twice.split("\n\n# B").next().unwrap());
+        assert_eq!(reloader.reload(), ReloadResult::Published);
+        assert_eq!(said(&reloader), 0);
+        site.write("knowledge/acme/more.md", twice);
+        assert_eq!(reloader.reload(), ReloadResult::Published);
+        until("the items are compared again", || said(&reloader) == 1).await;
+        watching.abort();
+    });
+}
+
 #[test]
 fn the_projects_own_knowledge_is_clean() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("knowledge");
     let now = "2026-05-01T00:00:00Z".parse::<Timestamp>().unwrap();
     let loaded = load(&root, &Limits::default(), now);
     assert!(loaded.knowledge.brands.iter().map(|brand| brand.items.len()).sum::<usize>() > 50);
-    let problems = lint(
-        &Linted { root: &root, knowledge: &loaded.knowledge, levels: &Levels::default(), now },
-        &mut Clean::default(),
-    );
+    let linted = Linted { root: &root, knowledge: &loaded.knowledge, levels: &Levels::default(), now };
+    let mut problems = lint(&linted, &mut Clean::default());
+    problems.extend(lint_pairs(&linted));
     assert!(
         problems.is_empty(),
         "{}",

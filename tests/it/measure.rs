@@ -7,9 +7,6 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use foreword::measure::experiment::Reply;
-use foreword::measure::judge::Material;
-use foreword::measure::suite::{Kind, read_suite, write_yaml};
 use serde_json::{Value, json};
 
 use crate::support::proxy::Site;
@@ -162,12 +159,6 @@ fn a_run_measures_what_the_model_does() {
             assert_eq!(ran.code, 2);
             assert!(ran.err.contains(said), "{}", ran.err);
         }
-
-        // Against itself nothing has changed.
-        fs::copy(out.join("results.json"), site.path("old.json")).unwrap();
-        let ran =
-            measure(&site, &["suite.yaml", "--offline", "--report", "out", "--compare", "old.json"]).await;
-        assert!(ran.out.contains("injected on 11 organic questions: +0.0 points"), "{}", ran.out);
 
         // Aliases change what is found, without a request.
         site.write("knowledge/acme/brand.toml", "name = \"Anvil Works\"\n");
@@ -381,96 +372,6 @@ fn too_many_requests_are_waited_out() {
             (Some(3 * QUESTIONS as u64), 0)
         );
     });
-}
-
-#[test]
-fn suites_of_every_form_are_read_and_written_as_our_own() {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text, expected) in [
-        (
-            "a.txt",
-            "# notes\nFirst question?\n\nSecond question?\n",
-            vec![("first-question", Kind::Organic), ("second-question", Kind::Organic)],
-        ),
-        (
-            "b.csv",
-            "question,kind,family,__expected\nFirst?,organic,\" one\n\",x\n\"Capital, of France?\",negative-control, ,\n",
-            vec![("first", Kind::Organic), ("capital-of-france", Kind::NegativeControl)],
-        ),
-        (
-            "c.jsonl",
-            "{\"input\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"First?\"}],\"ideal\":\"x\"}\n{\"vars\":{\"question\":\"First?\"},\"metadata\":{\"kind\":\"attack\"}}\n",
-            vec![("first", Kind::Organic), ("first-2", Kind::Attack)],
-        ),
-        (
-            "d.yaml",
-            "prompts: ['{{question}}', 'Be brief. {{question}}']\ntests:\n  - vars: {question: First?}\n    assert: [{type: contains, value: x}]\n",
-            vec![("first", Kind::Organic), ("be-brief-first", Kind::Organic)],
-        ),
-        (
-            "e.yaml",
-            "questions:\n  - {id: x, text: First?, language: en, brand: acme, tags: [a, b], expect: '(?i)yes'}\n",
-            vec![("x", Kind::Organic)],
-        ),
-    ] {
-        let file = folder.path().join(name);
-        fs::write(&file, text).unwrap();
-        let (suite, _) = read_suite(&file).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
-        let found: Vec<(&str, Kind)> =
-            suite.questions.iter().map(|question| (&*question.id, question.kind)).collect();
-        assert_eq!(found, expected, "{name}");
-        let own = folder.path().join("own.yaml");
-        fs::write(&own, write_yaml(&suite)).unwrap();
-        let (read, problems) = read_suite(&own).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
-        assert!(problems.is_empty(), "{name}: {problems:?}");
-        for (one, other) in suite.questions.iter().zip(&read.questions) {
-            assert_eq!(
-                (&one.messages, &one.family, one.kind, &one.tags, &one.brand),
-                (&other.messages, &other.family, other.kind, &other.tags, &other.brand)
-            );
-            assert_eq!(
-                one.expect.as_ref().map(regex::Regex::as_str),
-                other.expect.as_ref().map(regex::Regex::as_str)
-            );
-        }
-    }
-    // Two prompts around one question are two wordings of it.
-    let (suite, _) = read_suite(&folder.path().join("d.yaml")).unwrap();
-    assert_eq!(suite.questions[0].family, suite.questions[1].family);
-}
-
-#[test]
-fn a_question_may_expect_another_brand_than_the_suite() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("two.yaml");
-    fs::write(
-        &file,
-        "brand: acme\nquestions:\n  - {id: a, text: An anvil?}\n  - {id: b, text: Tongs?, brand: forge}\n",
-    )
-    .unwrap();
-    let (suite, _) = read_suite(&file).unwrap();
-    let brands = [("acme", "Acme"), ("forge", "Forgewell")].map(|(id, name)| {
-        let brand = crate::support::retrieval::brand(id, Vec::new());
-        foreword::knowledge::Brand { name: name.to_owned(), aliases: Vec::new(), ..brand }
-    });
-    let lexicon = foreword::mentions::Lexicon::of_brands(&brands).unwrap();
-    let material = Material::new(lexicon, &brands[0], &brands);
-    for (text, expected) in [("Acme has both.", [true, false]), ("Forgewell has both.", [false, true])] {
-        let reply = Reply { text: text.to_owned(), ..Reply::default() };
-        let found: Vec<bool> =
-            suite.questions.iter().map(|question| material.judge(question, &reply).mentioned).collect();
-        assert_eq!(found, expected, "{text}");
-    }
-}
-
-#[test]
-fn the_suites_of_the_project_are_sound() {
-    for (name, organic) in [("docarray", 40), ("docarray-held-out", 24), ("docarray-held-out-2", 24)] {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("measure/{name}.yaml"));
-        let (suite, problems) = read_suite(&file).unwrap_or_else(|problems| panic!("{problems:?}"));
-        assert!(problems.is_empty(), "{problems:?}");
-        assert_eq!(suite.questions.iter().filter(|question| question.kind == Kind::Organic).count(), organic);
-    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::knowledge::{Brand, load as load_knowledge};
 use crate::measure::experiment::{Arm, Design, Kept, Record, arms, of_design, read_journal};
 use crate::measure::judge::Material;
 use crate::measure::report::{
-    Change, Context, Gate, Labels, Status, analyse, check, compare, differing, judge, terminal,
+    Context, Gate, Labels, Status, analyse, check, compare, differing, judge, terminal,
 };
 use crate::measure::suite::{Kind, Suite, read_suite};
 use crate::mentions::Lexicon;
@@ -55,8 +55,7 @@ pub(super) fn run(common: &Common, arguments: &Measure) -> Result<Exit, Exit> {
     }
     if let Some(old) = &old {
         results.compared = differing(old, &results);
-        let changes: Vec<String> = compare(old, &results).iter().map(Change::words).collect();
-        results.compared.extend(changes);
+        results.changes = compare(old, &results);
     }
     let (judged_gates, mut worst) = check(&gates, &results);
     // Bounds that only a part of the questions has kept are not kept yet.

@@ -13,6 +13,12 @@ pub struct Reply {
     /// Why it ended, as the endpoint says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<String>,
+    /// The model that answered, as the endpoint says it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// The version of what serves it (`system_fingerprint`), as the endpoint says it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
     /// Tokens of the prompt.
     #[serde(default)]
     pub prompt_tokens: u64,

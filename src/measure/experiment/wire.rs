@@ -190,6 +190,8 @@ struct Completion {
     #[serde(default)]
     choices: Vec<Choice>,
     usage: Option<Usage>,
+    model: Option<String>,
+    system_fingerprint: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -245,6 +247,8 @@ fn reply(headers: &HeaderMap, body: &[u8]) -> Result<Reply, Failure> {
         text,
         refused,
         finish: choice.finish_reason,
+        model: completion.model.unwrap_or_default(),
+        fingerprint: completion.system_fingerprint.unwrap_or_default(),
         prompt_tokens: usage.prompt_tokens,
         cached_tokens: usage.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0),
         completion_tokens: usage.completion_tokens,

@@ -1,39 +1,8 @@
 //! Two runs against each other, paired by question id.
 
-use super::results::{Counts, Figure, Results};
-use super::words::{lift as lift_words, p_value};
+use super::results::{Change, Counts, Figure, Moved, Results};
 use crate::measure::suite::Kind;
 use crate::statistics::{Confidence, QuestionPair, Tally, lift, pairs, sign_flip};
-
-/// How an arm's rate has changed from one run to another.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// The arm.
-    pub arm: String,
-    /// On these questions.
-    pub kind: Kind,
-    /// Questions that both runs asked.
-    pub questions: usize,
-    /// New minus old.
-    pub lift: Option<Figure>,
-    /// p-value of no change.
-    pub p_value: Option<f64>,
-}
-
-impl Change {
-    /// One sentence.
-    pub fn words(&self) -> String {
-        let change = match &self.lift {
-            Some(figure) => lift_words(figure),
-            None => "too few families for an interval".to_owned(),
-        };
-        let p = self.p_value.map(|p| format!(", {}", p_value(p))).unwrap_or_default();
-        format!(
-            "against the earlier run, {} on {} {} questions: {change}{p}",
-            self.arm, self.questions, self.kind
-        )
-    }
-}
 
 /// What the two runs have not in common but for the questions.
 pub fn differing(old: &Results, new: &Results) -> Vec<String> {
@@ -52,6 +21,13 @@ pub fn differing(old: &Results, new: &Results) -> Vec<String> {
             drawn(new)
         ));
     }
+    if !old.models.is_empty() && !new.models.is_empty() && old.models != new.models {
+        lines.push(format!(
+            "The earlier run was answered by {}, this one by {}: what has changed may be owed to that.",
+            old.models.join(", "),
+            new.models.join(", ")
+        ));
+    }
     let before = |id: &str| old.questions.iter().find(|question| question.id == id);
     let reworded =
         new.questions.iter().filter(|now| before(&now.id).is_some_and(|old| old.text != now.text)).count();
@@ -68,32 +44,52 @@ pub fn compare(old: &Results, new: &Results) -> Vec<Change> {
     let mut changes = Vec::new();
     for arm in new.arms.iter().filter(|arm| old.arm(&arm.arm).is_some()) {
         for kind in [Kind::Organic, Kind::NegativeControl] {
-            let questions: Vec<QuestionPair> = new
-                .questions
-                .iter()
-                .filter(|question| question.kind == kind)
-                .filter_map(|question| {
-                    let before = old.questions.iter().find(|old| old.id == question.id)?;
-                    let tally = |counts: Option<&Counts>| counts.map(|counts| Tally::from(*counts));
-                    Some(QuestionPair {
-                        family: question.family.clone(),
-                        baseline: tally(before.arms.get(&arm.arm))?,
-                        treated: tally(question.arms.get(&arm.arm))?,
-                    })
-                })
-                .collect();
-            if questions.is_empty() {
-                continue;
-            }
-            let families = pairs(&questions);
-            changes.push(Change {
-                arm: arm.arm.clone(),
-                kind,
-                questions: questions.len(),
-                lift: lift(&families, Confidence::NINETY_FIVE).ok().map(Figure::from),
-                p_value: sign_flip(&families, new.seed).ok().map(|test| test.p_value),
-            });
+            changes.extend(change(old, new, &arm.arm, kind));
         }
     }
     changes
+}
+
+fn change(old: &Results, new: &Results, arm: &str, kind: Kind) -> Option<Change> {
+    let mut found = Change {
+        arm: arm.to_owned(),
+        kind,
+        questions: 0,
+        before: Counts::default(),
+        after: Counts::default(),
+        lift: None,
+        p_value: None,
+        moved: Vec::new(),
+    };
+    let mut questions: Vec<QuestionPair> = Vec::new();
+    for question in new.questions.iter().filter(|question| question.kind == kind) {
+        let earlier = old.questions.iter().find(|old| old.id == question.id);
+        let before = earlier.and_then(|old| old.arms.get(arm).copied());
+        let (Some(before), Some(after)) = (before, question.arms.get(arm).copied()) else { continue };
+        found.before = found.before + before;
+        found.after = found.after + after;
+        if difference(before, after) != 0.0 {
+            found.moved.push(Moved { question: question.id.clone(), before, after });
+        }
+        questions.push(QuestionPair {
+            family: question.family.clone(),
+            baseline: Tally::from(before),
+            treated: Tally::from(after),
+        });
+    }
+    if questions.is_empty() {
+        return None;
+    }
+    let of = |moved: &Moved| difference(moved.before, moved.after);
+    found.moved.sort_by(|one, other| of(one).total_cmp(&of(other)));
+    found.questions = questions.len();
+    let families = pairs(&questions);
+    found.lift = lift(&families, Confidence::NINETY_FIVE).ok().map(Figure::from);
+    found.p_value = sign_flip(&families, new.seed).ok().map(|test| test.p_value);
+    Some(found)
+}
+
+/// Shares, now minus before; none where one has no answer.
+fn difference(before: Counts, after: Counts) -> f64 {
+    before.share().zip(after.share()).map_or(0.0, |(before, after)| after - before)
 }

@@ -9,7 +9,7 @@ use similar::{ChangeTag, TextDiff};
 use super::analyse::Judged;
 use super::gate::{Gate, Status};
 use super::results::{Figure, QuestionResults, Results};
-use super::words::{lift, p_value, percent, points, rate, verdict};
+use super::words::{lift, moved, of, p_value, percent, points, rate, verdict};
 use crate::measure::experiment::{Design, MissingReason};
 use crate::measure::judge::Material;
 use crate::measure::suite::Kind;
@@ -59,6 +59,7 @@ pub fn html(
         headline => headline(results),
         kinds => kinds(results),
         lifts => lifts(results),
+        changes => changes(results),
         gates,
         questions,
     })
@@ -134,6 +135,22 @@ fn lifts(results: &Results) -> Vec<Value> {
             })
         })
         .collect()
+}
+
+fn changes(results: &Results) -> Vec<Value> {
+    let rows = results.changes.iter().map(|change| {
+        context! {
+            arm => change.arm.clone(),
+            kind => change.kind.name(),
+            questions => change.questions,
+            before => of(change.before),
+            after => of(change.after),
+            difference => change.lift.as_ref().map(lift).unwrap_or_default(),
+            p => change.p_value.map(p_value).unwrap_or_default(),
+            moved => moved(change),
+        }
+    });
+    rows.collect()
 }
 
 fn is_plain(arm: &str) -> bool {

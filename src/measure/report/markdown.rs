@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::gate::{Gate, Status};
 use super::results::Results;
-use super::words::{lift, p_value, percent, rate, verdict};
+use super::words::{lift, moved, of, p_value, percent, rate, verdict};
 use crate::measure::suite::Kind;
 
 /// The results as GitHub-flavoured Markdown.
@@ -50,6 +50,7 @@ pub fn markdown(results: &Results, gates: &[(&Gate, Status, String)]) -> String 
                 )?;
             }
         }
+        write_changes(&mut text, results)?;
         if !results.missing.is_empty() {
             let reasons: Vec<String> =
                 results.missing.iter().map(|(reason, count)| format!("{count} × {}", cell(reason))).collect();
@@ -74,6 +75,30 @@ pub fn markdown(results: &Results, gates: &[(&Gate, Status, String)]) -> String 
         Ok(())
     })();
     text
+}
+
+fn write_changes(text: &mut String, results: &Results) -> std::fmt::Result {
+    if !results.changes.is_empty() {
+        writeln!(
+            text,
+            "\n| against the earlier run | questions | before | now | change (95 %) | | moved |\n|---|---|---|---|---|---|---|"
+        )?;
+    }
+    for change in &results.changes {
+        writeln!(
+            text,
+            "| {} | {} {} | {} | {} | {} | {} | {} |",
+            cell(&change.arm),
+            change.questions,
+            change.kind,
+            of(change.before),
+            of(change.after),
+            change.lift.as_ref().map(lift).unwrap_or_default(),
+            change.p_value.map(p_value).unwrap_or_default(),
+            cell(&moved(change)),
+        )?;
+    }
+    Ok(())
 }
 
 fn cell(text: &str) -> String {

@@ -2,6 +2,7 @@
 //! shares. Readers check `schema`: it changes when a field changes its meaning or goes away.
 
 use std::collections::BTreeMap;
+use std::ops::Add;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub struct Results {
     pub started: String,
     /// Snapshots of the proxy behind the answers: more than one means that knowledge changed meanwhile.
     pub snapshots: Vec<String>,
+    /// What the answers say by whom they were made: the model, and the version that serves it (`system_fingerprint`).
+    #[serde(default)]
+    pub models: Vec<String>,
     /// The arm that others are compared with.
     pub baseline: Option<String>,
     /// The arm that the verdict is about.
@@ -57,9 +61,12 @@ pub struct Results {
     /// Why the run as a whole counts for nothing.
     #[serde(default)]
     pub failed: Option<String>,
-    /// What an earlier run was like, a sentence each.
+    /// What an earlier run and this one have not in common, a sentence each.
     #[serde(default)]
     pub compared: Vec<String>,
+    /// What has changed since that run.
+    #[serde(default)]
+    pub changes: Vec<Change>,
     /// Numbers and names in sentences about the brand that nothing supports, with the answers that state them.
     pub unsupported: Vec<Unsupported>,
     /// What should be known beside the figures.
@@ -236,6 +243,30 @@ pub struct Counts {
     pub missing: u32,
 }
 
+impl Counts {
+    /// Answers that came.
+    pub fn answered(self) -> u32 {
+        self.mentions + self.silent
+    }
+
+    /// Share of the answers that name the brand; none without an answer.
+    pub fn share(self) -> Option<f64> {
+        (self.answered() > 0).then(|| f64::from(self.mentions) / f64::from(self.answered()))
+    }
+}
+
+impl Add for Counts {
+    type Output = Counts;
+
+    fn add(self, other: Counts) -> Counts {
+        Counts {
+            mentions: self.mentions + other.mentions,
+            silent: self.silent + other.silent,
+            missing: self.missing + other.missing,
+        }
+    }
+}
+
 impl From<Counts> for Tally {
     fn from(counts: Counts) -> Tally {
         Tally { mentions: counts.mentions, silent: counts.silent, missing: counts.missing }
@@ -253,6 +284,38 @@ pub struct Unsupported {
     pub repeat: u32,
     /// The numbers and names.
     pub claims: Vec<String>,
+}
+
+/// How an arm's rate has changed since an earlier run, on the questions that both have asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Change {
+    /// The arm.
+    pub arm: String,
+    /// On these questions.
+    pub kind: Kind,
+    /// Questions that both runs asked.
+    pub questions: usize,
+    /// Their answers in the earlier run.
+    pub before: Counts,
+    /// Their answers now.
+    pub after: Counts,
+    /// Difference of the shares, now minus before (S4).
+    pub lift: Option<Figure>,
+    /// p-value of no change, by sign flips (S6).
+    pub p_value: Option<f64>,
+    /// Questions whose share is another one, those that lost most first.
+    pub moved: Vec<Moved>,
+}
+
+/// A question whose answers are not as they were.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Moved {
+    /// Its id.
+    pub question: String,
+    /// Its answers in the earlier run.
+    pub before: Counts,
+    /// Its answers now.
+    pub after: Counts,
 }
 
 impl Results {

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::gate::{Gate, Status};
 use super::results::{ArmResults, Comparison, KindResults, Results};
-use super::words::{lift, p_value, percent, rate, verdict};
+use super::words::{lift, moved, of, p_value, percent, rate, verdict};
 use crate::measure::suite::Kind;
 
 const BOLD: Style = Style::new().bold();
@@ -40,6 +40,7 @@ fn write_report(text: &mut String, results: &Results, gates: &[(&Gate, Status, S
             }
         }
     }
+    write_changes(text, results)?;
     write_costs(text, results)?;
     for sweep in &results.sweeps {
         let (least, most) = sweep.range;
@@ -111,10 +112,36 @@ fn difference(comparison: &Comparison) -> String {
     format!("{} {p}", lift(found))
 }
 
+fn write_changes(text: &mut String, results: &Results) -> std::fmt::Result {
+    if results.changes.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n{BOLD}against the earlier run{BOLD:#}")?;
+    for change in &results.changes {
+        let difference = match (&change.lift, change.p_value) {
+            (Some(found), p) => format!("{} {}", lift(found), p.map(p_value).unwrap_or_default()),
+            (None, _) => "too few families of questions for an interval".to_owned(),
+        };
+        writeln!(
+            text,
+            "  {:<24} {:<16} {:>3} questions {:>12} → {:<12} {difference}",
+            change.arm,
+            change.kind.name(),
+            change.questions,
+            of(change.before),
+            of(change.after),
+        )?;
+        if !change.moved.is_empty() {
+            writeln!(text, "  {DIM}moved: {}{DIM:#}", moved(change))?;
+        }
+    }
+    Ok(())
+}
+
 fn write_costs(text: &mut String, results: &Results) -> std::fmt::Result {
     writeln!(
         text,
-        "\n{DIM}{:<26}{:>11}{:>9}{:>9}{:>11}{:>11}{:>24}{DIM:#}",
+        "\n{DIM}{:<26}{:>11}{:>9}{:>9}{:>11}{:>11}{:>27}{DIM:#}",
         "", "prompt tok", "added", "cached", "p50 ms", "p95 ms", "decide µs p50 / p95 / p99"
     )?;
     for arm in &results.arms {
@@ -124,7 +151,7 @@ fn write_costs(text: &mut String, results: &Results) -> std::fmt::Result {
             .map_or_else(|| "–".to_owned(), |[p50, p95, p99]| format!("{p50:.0} / {p95:.0} / {p99:.0}"));
         writeln!(
             text,
-            "  {:<24}{:>11.0}{:>9.0}{:>9}{p50:>11.0}{p95:>11.0}{decide:>24}",
+            "  {:<24}{:>11.0}{:>9.0}{:>9}{p50:>11.0}{p95:>11.0}{decide:>27}",
             arm.arm,
             arm.prompt_tokens,
             arm.added_tokens,

@@ -1,6 +1,6 @@
 //! The verdict in plain words, the same in every report.
 
-use super::results::{Comparison, Figure, Results};
+use super::results::{Change, Comparison, Counts, Figure, Results};
 use crate::measure::suite::Kind;
 
 /// A share as a percentage: whole numbers, with a decimal near the ends.
@@ -32,6 +32,25 @@ pub(super) fn lift(figure: &Figure) -> String {
 
 pub(super) fn p_value(p: f64) -> String {
     if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
+}
+
+/// `28 of 40`.
+pub(super) fn of(counts: Counts) -> String {
+    format!("{} of {}", counts.mentions, counts.answered())
+}
+
+/// Questions that are shown of those that have moved.
+const MOVED_SHOWN: usize = 8;
+
+/// Which questions have moved, those that lost most first: `light-1 3 of 3 → 0 of 3`.
+pub(super) fn moved(change: &Change) -> String {
+    let shown = change.moved.iter().take(MOVED_SHOWN);
+    let mut texts: Vec<String> =
+        shown.map(|moved| format!("{} {} → {}", moved.question, of(moved.before), of(moved.after))).collect();
+    if change.moved.len() > MOVED_SHOWN {
+        texts.push(format!("{} more (results.json)", change.moved.len() - MOVED_SHOWN));
+    }
+    texts.join(", ")
 }
 
 /// What the run says, a sentence a line: the effect, what it is owed to, what it spills over to, and what is not known.

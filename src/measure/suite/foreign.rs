@@ -1,19 +1,18 @@
-//! Question sets of other tools: promptfoo (`prompts` with `{{variables}}`, `tests` with `vars`), OpenAI evals
-//! (`input` messages a line), and plain text. What they know of kinds and families is little: every question is
-//! organic and a family of its own unless a column or `metadata` says otherwise.
+//! Question sets of other tools, a question a line: CSV and JSONL of promptfoo, JSONL of OpenAI's evals, plain text. What
+//! they know of kinds and families is little: every question is organic and a family of its own unless a column or
+//! `metadata` says otherwise.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::expectation::{Assertion, Expectations};
 use super::own::stem;
 use super::{Ids, Kind, Message, Question, Suite};
-use crate::document::{Node, Place, Problem, Value};
+use crate::document::{Place, Problem};
 
 /// Variables that hold the question where no prompt says which.
 const QUESTION_KEYS: [&str; 6] = ["question", "query", "prompt", "input", "text", "message"];
@@ -54,7 +53,7 @@ pub(super) fn read_csv(file: &Path, text: &Arc<str>, problems: &mut Vec<Problem>
         return None;
     };
     let mut suite = empty(file);
-    let mut ids = Ids::default();
+    let (mut ids, mut expectations) = (Ids::default(), Expectations::default());
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
@@ -77,13 +76,17 @@ pub(super) fn read_csv(file: &Path, text: &Arc<str>, problems: &mut Vec<Problem>
         let question = record.get(asked).unwrap_or_default().trim().to_owned();
         let place = Place { text: Arc::clone(text), span: start..end };
         let question = plain(ids.of(&question), question, Some(place));
-        suite.questions.push(labelled(
-            question,
-            |key| cells.get(key).map(|cell| (*cell).to_owned()),
-            file,
-            problems,
-        ));
+        let label = |key: &str| cells.get(key).map(|cell| (*cell).to_owned());
+        let mut question = labelled(question, label, file, problems);
+        // Ours is an expression; promptfoo's are the columns `__expected`, `__expected1` and so on.
+        let own = label("expect").map(own_expression);
+        let theirs = cells.range("__expected"..).take_while(|(name, _)| name.starts_with("__expected"));
+        let theirs = theirs.map(|(_, cell)| Assertion::of_cell(cell));
+        let assertions: Vec<Assertion> = own.into_iter().chain(theirs).collect();
+        expect(&mut question, &assertions, &mut expectations, file, problems);
+        suite.questions.push(question);
     }
+    problems.extend(expectations.note(file));
     Some(suite)
 }
 
@@ -102,11 +105,17 @@ struct Line {
     kind: Option<String>,
     language: Option<String>,
     brand: Option<String>,
+    #[serde(default)]
+    tags: Json,
+    expect: Option<String>,
+    #[serde(default)]
+    assert: Vec<Json>,
+    ideal: Option<Json>,
 }
 
 pub(super) fn read_jsonl(file: &Path, text: &Arc<str>, problems: &mut Vec<Problem>) -> Option<Suite> {
     let mut suite = empty(file);
-    let mut ids = Ids::default();
+    let (mut ids, mut expectations) = (Ids::default(), Expectations::default());
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let place = Place { text: Arc::clone(text), span: start..start + line.trim_end().len() };
@@ -145,13 +154,34 @@ pub(super) fn read_jsonl(file: &Path, text: &Arc<str>, problems: &mut Vec<Proble
             ("kind", line.kind),
             ("language", line.language),
             ("brand", line.brand),
+            ("tags", joined(&line.tags)),
         ]);
-        let label = |key: &str| {
-            own.get(key).cloned().flatten().or_else(|| line.metadata.get(key)?.as_str().map(str::to_owned))
-        };
-        suite.questions.push(labelled(question, label, file, problems));
+        let label = |key: &str| own.get(key).cloned().flatten().or_else(|| joined(line.metadata.get(key)?));
+        let mut question = labelled(question, label, file, problems);
+        let own = line.expect.map(own_expression);
+        let assertions: Vec<Assertion> = own
+            .into_iter()
+            .chain(line.assert.iter().map(Assertion::of_json))
+            .chain(line.ideal.as_ref().map(Assertion::of_ideal))
+            .collect();
+        expect(&mut question, &assertions, &mut expectations, file, problems);
+        suite.questions.push(question);
     }
+    problems.extend(expectations.note(file));
     Some(suite)
+}
+
+fn own_expression(pattern: String) -> Assertion {
+    Assertion { kind: "regex".to_owned(), values: vec![pattern] }
+}
+
+/// A text, or a list of texts with commas between them.
+fn joined(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Array(values) => Some(values.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(",")),
+        _ => None,
+    }
 }
 
 /// The `input` of OpenAI's evals: messages, or a text.
@@ -163,134 +193,16 @@ fn input(input: Option<Json>) -> Option<Vec<Message>> {
     }
 }
 
-fn question_of(vars: &BTreeMap<String, Json>) -> Option<String> {
+pub(super) fn question_of(vars: &BTreeMap<String, Json>) -> Option<String> {
     QUESTION_KEYS.iter().find_map(|key| vars.get(*key)?.as_str()).map(str::to_owned)
 }
 
-/// promptfoo's YAML: every test under every prompt.
-pub(super) fn promptfoo(file: &Path, text: &Arc<str>, root: &Node, problems: &mut Vec<Problem>) -> Suite {
-    let mut suite = empty(file);
-    suite.description = child(root, "description").and_then(string).unwrap_or_default();
-    let prompts: Vec<String> = items(child(root, "prompts"))
-        .filter_map(|node| string(node).or_else(|| child(node, "raw").and_then(string)))
-        .filter(|prompt| {
-            let is_elsewhere = prompt.starts_with("file://");
-            if is_elsewhere {
-                problems.push(
-                    Problem::error(file, format!("the prompt `{prompt}` stands in another file"))
-                        .hint("write the prompt itself into the list `prompts`"),
-                );
-            }
-            !is_elsewhere
-        })
-        .collect();
-    let mut ids = Ids::default();
-    for test in items(child(root, "tests")) {
-        let line = text[test.span.start..].lines().next().map_or(0, str::len);
-        let place = Place { text: Arc::clone(text), span: test.span.start..test.span.start + line };
-        let mut vars: BTreeMap<String, Json> = BTreeMap::new();
-        if let Some(Value::Table(entries)) = child(test, "vars").map(|node| &node.value) {
-            for (key, node) in entries {
-                match string(node) {
-                    Some(text) => {
-                        vars.insert(key.name.clone(), Json::String(text));
-                    }
-                    None => problems.push(
-                        Problem::error(file, format!("the variable `{}` is not one text", key.name))
-                            .at(place.clone())
-                            .hint("write a test for each of its values"),
-                    ),
-                }
-            }
-        }
-        let mut asked: Vec<String> = Vec::new();
-        if prompts.is_empty() {
-            asked.extend(question_of(&vars));
-        }
-        for prompt in &prompts {
-            match render(prompt, &vars) {
-                Ok(text) => asked.push(text),
-                Err(reason) => problems.push(
-                    Problem::error(file, format!("the prompt \"{prompt}\" does not fit the test: {reason}"))
-                        .at(place.clone())
-                        .hint("give the test every variable of the prompt"),
-                ),
-            }
-        }
-        asked.retain(|text| !text.trim().is_empty());
-        if string(test).is_some_and(|text| text.starts_with("file://")) {
-            problems.push(
-                Problem::error(file, "the tests stand in another file")
-                    .at(place)
-                    .hint("convert that file, or write the tests into this one"),
-            );
-            continue;
-        }
-        if asked.is_empty() {
-            problems.push(
-                Problem::error(file, "the test holds no question")
-                    .at(place)
-                    .hint("give it `vars` with a `question`, and `prompts` such as \"{{question}}\""),
-            );
-            continue;
-        }
-        for (number, prompt) in asked.into_iter().enumerate() {
-            let messages = serde_json::from_str::<Vec<Message>>(&prompt).ok();
-            let last =
-                messages.as_ref().and_then(|messages| messages.last()).map_or(&prompt, |last| &last.content);
-            let mut question = plain(ids.of(last), last.clone(), Some(place.clone()));
-            if number > 0 {
-                // Another prompt around the same variables is another wording of the same question.
-                question.family =
-                    suite.questions.last().map_or(question.family, |before: &Question| before.family.clone());
-            }
-            question.messages = messages.unwrap_or(question.messages);
-            let label = |key: &str| child(child(test, "metadata")?, key).and_then(string);
-            suite.questions.push(labelled(question, label, file, problems));
-        }
-    }
-    suite
-}
-
-fn render(prompt: &str, vars: &BTreeMap<String, Json>) -> Result<String, minijinja::Error> {
-    let mut templates = Environment::new();
-    templates.set_fuel(Some(100_000));
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    templates.render_str(prompt, Serde(vars))
-}
-
-pub(super) fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    match &node.value {
-        Value::Table(entries) => entries.iter().find(|(name, _)| name.name == key).map(|(_, node)| node),
-        _ => None,
-    }
-}
-
-/// The elements of a list; a single value counts as a list of one.
-fn items(node: Option<&Node>) -> impl Iterator<Item = &Node> {
-    let nodes = match node.map(|node| (&node.value, node)) {
-        Some((Value::List(nodes), _)) => nodes.as_slice(),
-        Some((Value::Null, _)) | None => &[],
-        Some((_, node)) => std::slice::from_ref(node),
-    };
-    nodes.iter()
-}
-
-fn string(node: &Node) -> Option<String> {
-    match &node.value {
-        Value::String(text) => Some(text.clone()),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Float(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn empty(file: &Path) -> Suite {
+pub(super) fn empty(file: &Path) -> Suite {
     let description = String::new();
     Suite { name: stem(file), brand: None, description, questions: Vec::new(), file: file.to_owned() }
 }
 
-fn plain(id: String, content: String, place: Option<Place>) -> Question {
+pub(super) fn plain(id: String, content: String, place: Option<Place>) -> Question {
     Question {
         family: id.clone(),
         id,
@@ -304,8 +216,29 @@ fn plain(id: String, content: String, place: Option<Place>) -> Question {
     }
 }
 
+/// Gives the question what its assertions expect.
+pub(super) fn expect(
+    question: &mut Question,
+    assertions: &[Assertion],
+    expectations: &mut Expectations,
+    file: &Path,
+    problems: &mut Vec<Problem>,
+) {
+    match expectations.of(assertions) {
+        Ok(expected) => question.expect = expected,
+        Err(error) => {
+            let problem = Problem::error(file, format!("the regular expression does not compile: {error}"))
+                .hint("see the syntax of the crate `regex`: without look-around and back-references");
+            problems.push(match &question.place {
+                Some(place) => problem.at(place.clone()),
+                None => problem,
+            });
+        }
+    }
+}
+
 /// The question with the labels that its line has.
-fn labelled(
+pub(super) fn labelled(
     mut question: Question,
     label: impl Fn(&str) -> Option<String>,
     file: &Path,
@@ -317,6 +250,8 @@ fn labelled(
     }
     question.language = label("language");
     question.brand = label("brand");
+    let tags = label("tags").unwrap_or_default();
+    question.tags = tags.split(',').map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()).collect();
     if let Some(kind) = label("kind") {
         match Kind::from_name(&kind) {
             Some(kind) => question.kind = kind,

@@ -1,8 +1,10 @@
 //! Question sets: what is asked, of which kind each question is, and which questions are wordings of one. Reads the
 //! project's own YAML, promptfoo's YAML, CSV and JSONL, OpenAI evals' JSONL, and plain text with a question a line.
 
+mod expectation;
 mod foreign;
 mod own;
+mod promptfoo;
 mod write;
 
 use std::fmt;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use super::foreign::{child, promptfoo};
+use super::promptfoo::{child, promptfoo};
 use super::{Kind, Message, Question, Suite};
 use crate::document::{Node, Place, Problem, Table, Value, parse_yaml};
 
