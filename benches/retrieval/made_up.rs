@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use foreword::knowledge::{Body, Brand, Disclosure, Item, Origin, Validity};
+use foreword::knowledge::{Body, Brand, Item, Origin, Validity};
 use foreword::retrieval::{Vector, VectorStore};
 
 /// Numbers of a vector: those of the default model.
@@ -84,19 +84,8 @@ pub fn brand(count: u64) -> Brand {
     Brand {
         id: "big".to_owned(),
         name: "big".to_owned(),
-        aliases: Vec::new(),
-        competitors: Vec::new(),
-        excludes: Vec::new(),
-        context: Vec::new(),
-        exact: Vec::new(),
-        domains: Vec::new(),
-        languages: Vec::new(),
-        never: Vec::new(),
-        topics: Vec::new(),
-        topics_allowed: Vec::new(),
-        disclosure: Disclosure::default(),
-        holdout: None,
         items: (0..count).map(item).collect(),
+        ..Brand::default()
     }
 }
 

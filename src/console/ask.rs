@@ -19,6 +19,7 @@ use super::form::Form;
 use super::reply::{Reply, json as document, lines};
 use super::service::Console;
 use crate::chat::{Conversation, Dialect, SseDecoder};
+use crate::document::chain;
 use crate::mentions::Lexicon;
 use crate::snapshot::Treatment;
 use crate::upstream::{RequestBody, TimedBody, Upstream};
@@ -143,7 +144,7 @@ async fn answer(upstream: &Upstream, question: &Question, teller: &mut Teller) -
     let path = format!("/v1{}", question.dialect.path_end());
     let body = RequestBody::whole(question.body.clone(), None);
     let sent = upstream.send(head(question.key.as_ref())?, &path, body).await;
-    let response = sent.map_err(|error| chain(&error))?;
+    let response = sent.map_err(|error| no_answer(&error))?;
     let status = response.status();
     if !status.is_success() {
         let said = complaint(&whole(response).await.unwrap_or_default());
@@ -159,7 +160,7 @@ async fn answer(upstream: &Upstream, question: &Question, teller: &mut Teller) -
         let mut decoder = SseDecoder::new(LARGEST_EVENT);
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| chain(&error))?;
+            let frame = frame.map_err(|error| no_answer(&error))?;
             let Ok(data) = frame.into_data() else { continue };
             let mut events: Vec<Value> = Vec::new();
             decoder.feed(&data, |event| events.extend(serde_json::from_slice::<Value>(event.data)));
@@ -222,13 +223,6 @@ async fn whole(response: Response<TimedBody>) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// An error with its sources, as one sentence.
-fn chain(error: &dyn Error) -> String {
-    let mut text = format!("No answer: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text + "."
+fn no_answer(error: &dyn Error) -> String {
+    format!("No answer: {}.", chain(error))
 }

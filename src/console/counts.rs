@@ -1,11 +1,10 @@
 //! What the console reads of the live store: opened for each page, by a thread that may wait, so that a file that is
 //! locked, damaged or gone is a sentence on a page and nothing else.
 
-use std::error::Error;
-
 use jiff::Timestamp;
 
 use super::service::Console;
+use crate::document::chain;
 use crate::live::{Store, StoreError};
 
 /// Milliseconds of a day.
@@ -78,11 +77,4 @@ pub(super) fn day(number: i64) -> String {
 
 fn today() -> i64 {
     now().div_euclid(DAY)
-}
-
-fn chain(error: &dyn Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }

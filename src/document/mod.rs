@@ -8,5 +8,5 @@ mod table;
 
 pub use node::{Fault, Key, Node, Value};
 pub use parse::{FrontMatter, parse_json, parse_toml, parse_yaml, split_front_matter};
-pub use problem::{Place, Problem, Severity};
+pub use problem::{Place, Problem, Severity, chain};
 pub use table::{Table, nearest};

@@ -1,6 +1,7 @@
 //! What is wrong with a file that a person wrote, where, and what to do about it. Shown by
 //! `foreword check` with the offending text, and in one line where a log wants it.
 
+use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -161,4 +162,10 @@ impl fmt::Display for Problem {
             None => Ok(()),
         }
     }
+}
+
+/// An error and what it is owed to, in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::collection::{Asked, Collection};
-use crate::knowledge::{Body, Brand, Disclosure, Item, Origin, Validity};
+use crate::knowledge::{Body, Brand, Item, Origin, Validity};
 use crate::retrieval::{Candidate, EmbedError, Embedder, Hits, Index, SearchSettings, Verdict, search};
 
 /// Looks up queries in some brands.
@@ -59,23 +59,7 @@ pub fn items_of(collection: &Collection) -> Brand {
         })
         .collect();
     items.sort_by(|a, b| a.id.cmp(&b.id));
-    Brand {
-        id: collection.name.clone(),
-        name: String::new(),
-        aliases: Vec::new(),
-        competitors: Vec::new(),
-        excludes: Vec::new(),
-        context: Vec::new(),
-        exact: Vec::new(),
-        domains: Vec::new(),
-        languages: Vec::new(),
-        never: Vec::new(),
-        topics: Vec::new(),
-        topics_allowed: Vec::new(),
-        disclosure: Disclosure::default(),
-        holdout: None,
-        items,
-    }
+    Brand { id: collection.name.clone(), items, ..Brand::default() }
 }
 
 impl Searcher<'_> {

@@ -13,7 +13,7 @@ pub struct Knowledge {
 }
 
 /// What is to be named, with the items that may be told about it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Brand {
     /// The folder's name: what routes, headers and logs call the brand.
     pub id: String,

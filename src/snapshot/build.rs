@@ -13,7 +13,7 @@ use super::meaning::Meaning;
 use super::served::ServedBrand;
 use super::state::{BuildReport, Snapshot};
 use super::veto::{TopicSettings, Veto, unknown_topics};
-use crate::document::Problem;
+use crate::document::{Problem, chain};
 use crate::inject::{Placement, Prepared, Recipe, Tokenizer, load_recipes};
 use crate::knowledge::{Brand, Item, Knowledge, Limits, Loaded, load};
 use crate::lint::{Clean, Levels, Linted, lint, lint_pairs};
@@ -405,16 +405,4 @@ fn next_boundary(brands: &[Brand], now: Timestamp) -> Option<Timestamp> {
         .flatten()
         .filter(|boundary| *boundary > now)
         .min()
-}
-
-/// An error with its sources, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -27,7 +27,8 @@ use crate::snapshot::{Snapshot, Treatment};
 /// Attempts for each answer.
 const ATTEMPTS: u32 = 5;
 
-pub(super) fn online(
+/// Asks what the journal `file` does not hold yet.
+pub(super) async fn ask(
     arguments: &Measure,
     gates: &[Gate],
     settings: Settings,
@@ -40,22 +41,6 @@ pub(super) fn online(
             "there is nothing to ask: pass --direct URL, set upstream.url, or name a running proxy with --proxy",
         ));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        failure(&error);
-        Exit::Runtime
-    })?;
-    runtime.block_on(ask(arguments, gates, settings, suite, brand, file))
-}
-
-async fn ask(
-    arguments: &Measure,
-    gates: &[Gate],
-    settings: Settings,
-    suite: Suite,
-    brand: &Brand,
-    file: &Path,
-) -> Result<Answered, Exit> {
     let is_kept =
         |file: &Path| file.exists() && !read_journal(file).is_ok_and(|kept| kept.records.is_empty());
     if !arguments.resume && is_kept(file) {

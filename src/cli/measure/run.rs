@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::asking::online;
+use super::asking::ask;
 use super::write::{read_results, write};
 use crate::cli::Exit;
 use crate::cli::arguments::{Common, Measure};
@@ -39,7 +39,12 @@ pub(super) fn run(common: &Common, arguments: &Measure) -> Result<Exit, Exit> {
     let (design, records, started) = if arguments.offline {
         offline(arguments, suite, &journal_file)?
     } else {
-        online(arguments, &gates, settings, suite, &brand, &journal_file)?
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| {
+            failure(&error);
+            Exit::Runtime
+        })?;
+        runtime.block_on(ask(arguments, &gates, settings, suite, &brand, &journal_file))?
     };
     let judged = judge(&design, &material, of_design(&design, &records));
     if judged.is_empty() {

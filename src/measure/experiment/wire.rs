@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::answer::{MissingReason, Reply};
 use super::pace::retry_after;
+use crate::document::chain;
 use crate::upstream::{RequestBody, TimedBody, Upstream, UpstreamError};
 
 /// Bytes: an answer that is longer is no answer to a question.
@@ -278,15 +279,4 @@ fn shortened(text: &str) -> String {
         return line;
     }
     line.chars().take(LONGEST_DETAIL).chain(['…']).collect()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

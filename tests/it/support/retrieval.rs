@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use foreword::knowledge::{Body, Brand, Disclosure, Item, Limits, Origin, Validity, load};
+use foreword::knowledge::{Body, Brand, Item, Limits, Origin, Validity, load};
 use foreword::retrieval::{
     Embedder, EmbedderSettings, Hits, Index, ModelSource, Query, SearchSettings, Speaker, VectorStore, search,
 };
@@ -62,23 +62,7 @@ pub fn in_language(language: &str, item: &Arc<Item>) -> Arc<Item> {
 
 /// A brand that is called by its id.
 pub fn brand(id: &str, items: Vec<Arc<Item>>) -> Brand {
-    Brand {
-        id: id.to_owned(),
-        name: id.to_owned(),
-        aliases: Vec::new(),
-        competitors: Vec::new(),
-        excludes: Vec::new(),
-        context: Vec::new(),
-        exact: Vec::new(),
-        domains: Vec::new(),
-        languages: Vec::new(),
-        never: Vec::new(),
-        topics: Vec::new(),
-        topics_allowed: Vec::new(),
-        disclosure: Disclosure::default(),
-        holdout: None,
-        items,
-    }
+    Brand { id: id.to_owned(), name: id.to_owned(), items, ..Brand::default() }
 }
 
 /// Makes a cache of vectors, unless there is one, that holds those of what gates are calibrated with and topics are known by.
