@@ -27,6 +27,15 @@ pub fn each<T: Sync, R: Send>(items: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<
     spread(items, &|| (), &|(), item| run(item))
 }
 
+/// Two things at once.
+pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
+    })
+}
+
 /// A panic on a thread is a panic of this.
 fn spread<T: Sync, S, R: Send>(
     items: &[T],
@@ -63,7 +72,7 @@ fn spread<T: Sync, S, R: Send>(
 
 #[cfg(test)]
 mod tests {
-    use super::{PORTION, each, map};
+    use super::{PORTION, both, each, map};
 
     #[test]
     fn results_are_in_the_order_of_the_items() {
@@ -73,6 +82,12 @@ mod tests {
             assert_eq!(map(&items, || (), |(), item| item * 2), doubled);
             assert_eq!(each(&items, |item| item * 2), doubled);
         }
+    }
+
+    #[test]
+    fn two_things_are_done_at_once() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        assert_eq!(both(move || receiver.recv(), || sender.send(7)), (Ok(7), Ok(())));
     }
 
     #[test]

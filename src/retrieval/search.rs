@@ -14,6 +14,7 @@ use super::query::Query;
 use super::subjects::MAX_ITEMS;
 use super::vector::Vector;
 use crate::knowledge::{Filter, Item};
+use crate::parallel;
 
 /// Weights and thresholds.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +76,8 @@ const SHARE_POWER: f32 = 0.7;
 const OTHER_LANGUAGE: f32 = 0.9;
 /// Likeness from which two items say the same.
 const DUPLICATE: f32 = 0.97;
+/// Items from which the two halves of a search run at once: each takes milliseconds, far more than a thread.
+const MANY: usize = 250_000;
 
 /// The vectors of a query.
 #[derive(Debug, Clone)]
@@ -195,7 +198,8 @@ pub(super) fn best_score(
     look.foreign = foreign;
     look.language = None;
     let near = near.map_or_else(Vec::new, |near| near.items.clone());
-    look.found(near).into_iter().map(|found| found.score).fold(0.0, f32::max)
+    let by_words = look.by_words();
+    look.found(near.into_iter().chain(by_words)).into_iter().map(|found| found.score).fold(0.0, f32::max)
 }
 
 /// One brand looked through for one query.
@@ -253,7 +257,11 @@ impl<'a> Look<'a> {
             self.index.calibration.threshold(self.foreign, self.vectors.is_some(), self.settings);
         let threshold = self.settings.threshold.unwrap_or(calibrated);
         let share = if name_match { self.settings.named_share } else { self.settings.brand_share };
-        let found = self.found(self.near());
+        let (near, by_words) = match self.index.items.len() {
+            MANY.. => parallel::both(|| self.near(), || self.by_words()),
+            _ => (self.near(), self.by_words()),
+        };
+        let found = self.found(near.into_iter().chain(by_words));
         let best = found.iter().map(|found| found.score).fold(0.0, f32::max);
         let told = best >= threshold * share;
         found
@@ -283,11 +291,15 @@ impl<'a> Look<'a> {
         })
     }
 
-    fn found(&self, near: Vec<usize>) -> Vec<Found> {
-        let depth = self.settings.depth;
+    /// The items that hold most of the query's words.
+    fn by_words(&self) -> Vec<usize> {
+        self.index.lexical.search(&self.words, self.settings.depth, self.among.as_ref())
+    }
+
+    /// What the halves have found, and the items on the conversation's subject, with their values.
+    fn found(&self, of_halves: impl Iterator<Item = usize>) -> Vec<Found> {
         let topic = self.index.subjects.topic(self.query);
-        let mut items: BTreeSet<usize> = near.into_iter().collect();
-        items.extend(self.index.lexical.search(&self.words, depth, self.among.as_ref()));
+        let mut items: BTreeSet<usize> = of_halves.collect();
         let holds = |item: &usize| self.among.as_ref().is_none_or(|among| among.holds(*item));
         items.extend(self.index.subjects.items(&topic).filter(holds).take(MAX_ITEMS));
         let lexical = &self.index.lexical;
