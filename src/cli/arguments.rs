@@ -215,9 +215,9 @@ pub struct Measure {
     /// Arms that take something away or vary it: order, recipe, k, placement, placebo, leaks, disclosure; separated by commas.
     #[arg(long, value_name = "TOPICS", value_delimiter = ',')]
     pub ablate: Vec<String>,
-    /// Answers to each question in each arm.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub repeats: u32,
+    /// Answers to each question in each arm [default: 5; with --resume as the run began].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub repeats: Option<u32>,
     /// Kinds of questions to ask, separated by commas [default: all].
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub kinds: Vec<String>,
@@ -228,27 +228,31 @@ pub struct Measure {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub concurrency: u32,
     /// Seconds for one attempt.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
-    /// Most tokens of an answer.
-    #[arg(long, value_name = "N", default_value_t = 256)]
-    pub max_tokens: u32,
-    /// Temperature: above 0, or repeats tell nothing new.
-    #[arg(long, value_name = "T", default_value_t = 0.7)]
-    pub temperature: f64,
+    /// Most tokens of an answer [default: 256].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_tokens: Option<u32>,
+    /// Temperature: above 0, or repeats tell nothing new [default: 0.7].
+    #[arg(long, value_name = "T")]
+    pub temperature: Option<f64>,
     /// A field of the request as KEY=JSON; null takes one out. For instance max_completion_tokens=256.
     #[arg(long = "set", value_name = "KEY=JSON")]
     pub set: Vec<String>,
-    /// Where order and draws begin.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    /// Which answers share a seed: those of a repeat, or those of a question in a repeat, for endpoints that draw the same
+    /// numbers from a seed whatever they are asked [default: repeat].
+    #[arg(long, value_name = "SEEDS", value_parser = ["repeat", "question"])]
+    pub seeds: Option<String>,
+    /// Where order and draws begin [default: 1].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Prices of a million prompt tokens and of a million answer tokens, such as 0.15,0.60.
     #[arg(long, value_name = "IN,OUT", value_parser = prices)]
     pub prices: Option<(f64, f64)>,
     /// Cost at which no further request is sent; needs --prices.
     #[arg(long, value_name = "COST", requires = "prices")]
     pub max_cost: Option<f64>,
-    /// Stop early: precision=0.05 ends the run when the lift is known to that half-width.
+    /// Stop early: precision=0.05 ends the run when every arm's rate is known to that half-width.
     #[arg(long, value_name = "RULE")]
     pub stop: Option<String>,
     /// Go on with the journal of a run that broke off.
@@ -261,7 +265,7 @@ pub struct Measure {
     #[arg(long, value_name = "BOUND")]
     pub gate: Vec<String>,
     /// Share of missing answers above which the run has failed.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
     pub max_missing: f64,
     /// The folder for journal and reports [default: .foreword/measure/SUITE].
     #[arg(long, value_name = "DIR")]
@@ -312,7 +316,7 @@ pub enum MeasureCommand {
 /// `foreword measure plan`
 #[derive(Debug, Args)]
 pub struct PlanArguments {
-    /// The report folder of a pilot run. Without it, rates are assumed.
+    /// The report folder of a pilot run, or its results.json. Without it, rates are assumed.
     #[arg(value_name = "DIR")]
     pub pilot: Option<PathBuf>,
     /// The lift that is to be seen, as a share: 0.10 is ten points.
@@ -399,6 +403,12 @@ impl Serve {
         }
         overrides
     }
+}
+
+/// A share from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a share from 0 to 1, such as 0.2".to_owned())
 }
 
 /// Two prices with a comma between them.

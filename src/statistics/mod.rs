@@ -12,6 +12,7 @@
 //! | How many questions are needed? | [`clusters_needed`], [`detectable_lift`], [`power()`] |
 //! | May we stop early? | [`EProcess`], [`precision_reached`] |
 //! | How do two groups of conversations differ, looked at every day? | [`arm_lift`] |
+//! | Do the answers of a repeat have something in common? | [`cochran_q`] |
 //! | What if answers are missing? | [`missingness`], [`worst_case_rate`], [`worst_case_lift`] |
 //!
 //! **The unit is the cluster.** Paraphrases of one question answer alike, and so do repeats of one prompt.
@@ -33,6 +34,7 @@ mod power;
 mod quantile;
 mod random;
 mod rate;
+mod repeats;
 mod sample;
 mod sequential;
 mod significance;
@@ -55,8 +57,9 @@ pub use power::{Variances, clusters_needed, detectable_lift, power};
 pub use quantile::{beta_quantile, binomial_at_most, normal_quantile, student_quantile};
 pub use random::shuffled;
 pub use rate::{proportion, rate, rate_korn_graubard, wilson};
+pub use repeats::cochran_q;
 pub use sample::{Cluster, Paired, Question, QuestionPair, Share, Tally, clusters, pairs};
 pub use sequential::{Decision, EProcess, precision_reached};
-pub use significance::{SignFlip, sign_flip};
+pub use significance::{SignFlip, fewest_for_sign_flips, sign_flip};
 pub use spread::{AnswerChange, Spread, answer_change, spread};
 pub use these_questions::{lift_of_these_questions, rate_of_these_questions};

@@ -1,6 +1,6 @@
 //! Whether a lift could be chance (S6).
 
-use super::estimate::StatisticsError;
+use super::estimate::{Confidence, StatisticsError};
 use super::lift::differences;
 use super::random::Draws;
 use super::sample::Paired;
@@ -44,6 +44,13 @@ pub fn sign_flip(pairs: &[Paired], seed: u64) -> Result<SignFlip, StatisticsErro
     let exact = differing <= MOST_EXACT;
     let p_value = if exact { exact_share(&differences, seen) } else { drawn_share(&differences, seen, seed) };
     Ok(SignFlip { p_value, exact, differing })
+}
+
+/// Families of which the most extreme outcome of [`sign_flip`], p = 2/2ⁿ, is still significant: 6 at five per cent.
+#[must_use]
+pub fn fewest_for_sign_flips(confidence: Confidence) -> usize {
+    let level = 2.0 * (1.0 - confidence.upper_probability());
+    (2.0 / level).log2().ceil() as usize
 }
 
 /// The share among all assignments. The first sign stays: the other half of them mirrors this one. In Gray

@@ -38,6 +38,7 @@ mod live_parts;
 mod measure;
 mod measure_compare;
 mod measure_input;
+mod measure_resume;
 mod mention_limits;
 mod mentions;
 mod operators;

@@ -64,6 +64,37 @@ fn a_run_is_paired_with_an_earlier_one_by_question() {
 }
 
 #[test]
+fn runs_that_have_little_in_common_are_told_so() {
+    run(async {
+        let (site, upstream) = (site(), Upstream::start(model).await);
+        let ran = again(&site, &upstream.url(), "old", &[]).await;
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        let old = fs::read_to_string(site.path("old/results.json")).unwrap();
+        for (found, other, said) in [
+            (
+                "\"brand\": \"Acme Anvils\"",
+                "\"brand\": \"Hooli\"",
+                "counted mentions of Hooli, this one those of Acme",
+            ),
+            ("\"suite\": \"anvils\"", "\"suite\": \"tongs\"", "is of the suite tongs"),
+            (
+                "\"max_tokens\": 256",
+                "\"max_tokens\": 256, \"extra\": {\"top_p\": 0.5}",
+                "a seed a repeat, {\"top_p\":0.5}; now",
+            ),
+            ("\"id\": \"", "\"id\": \"x", "nothing can be compared"),
+            ("\"words\": \"", "\"words\": \"x", "12 questions have kept their id and not their words"),
+        ] {
+            assert!(old.contains(found), "{found}");
+            site.write("other.json", &old.replace(found, other));
+            let compared = ["suite.yaml", "--offline", "--report", "old", "--compare", "other.json"];
+            let ran = measure(&site, &compared).await;
+            assert!(ran.out.contains(said), "{said}: {}{}", ran.out, ran.err);
+        }
+    });
+}
+
+#[test]
 fn another_model_behind_the_same_name_is_noticed() {
     run(async {
         let site = site();

@@ -176,7 +176,7 @@ fn what_a_run_cannot_do_is_said_before_anything_is_asked() {
             (vec!["--model", "m", "--proxy", url], "measure.token_env"),
             (vec!["--model", "m", "--arms", "recipe:nope"], "nope"),
             (vec!["--model", "m", "--arms", "passthrough,placement:message"], "upstream.profile"),
-            (vec!["--model", "m", "--gate", "lift >= nan"], "stands no number"),
+            (vec!["--model", "m", "--gate", "lift >= nan"], "stands no share"),
             (vec!["--model", "m", "--gate", "leaks.upper <= 0.1"], "has no interval"),
             (vec!["--model", "m", "--gate", "leaks <= 0"], "the suite has no attack"),
             (vec!["--model", "m", "--gate", "lift.nosuch >= 0"], "the run has no such arm"),

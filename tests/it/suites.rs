@@ -126,7 +126,7 @@ fn what_other_tools_expect_of_an_answer_is_taken_over() {
         found,
         [
             (r"(?i)Acme \(Inc\.\)", &tags[..]),
-            (r"^\s*Paris: the capital\s*$", &[]),
+            (r"^\s*(?:Paris: the capital)\s*$", &[]),
             ("", &[]),
             (r"a\+|b", &[]),
         ]
@@ -156,11 +156,65 @@ fn what_other_tools_expect_of_an_answer_is_taken_over() {
     )
     .unwrap();
     let found: Vec<_> = suite.questions.iter().map(expects).collect();
-    assert_eq!(found, [("^Well", &tags[..]), ("so", &tags[..])]);
+    assert_eq!(found, [("^(?:Well)", &tags[..]), ("so", &tags[..])]);
     let asked: Vec<&str> = suite.questions.iter().map(Question::text).collect();
     assert_eq!(asked, ["Briefly: One?", "At length: Two?"]);
 
-    let problems = read("d.csv", "question,__expected\nOne?,regex: (?=a)\n").unwrap_err();
-    let shown = problems[0].render(false);
-    assert!(shown.contains("does not compile") && shown.contains("d.csv:2"), "{shown}");
+    // Another tool's expression may be of another language; ours must compile.
+    let lookahead =
+        "question,__expected\nOne?,regex: (?=a)\nTwo?,similar(0.8): x\nThree?,\"factuality: it, too\"\n";
+    let (suite, notes) = read("d.csv", lookahead).unwrap();
+    assert!(suite.questions.iter().all(|question| question.expect.is_none()));
+    let note = notes.iter().map(|note| note.render(false)).collect::<String>();
+    assert!(note.contains("factuality, regex `(?=a)`, similar(0.8)"), "{note}");
+    let own = "question,id,expect\r\nOne?,a,b\r\nTwo?,c,(?=a)\r\n";
+    let shown = read("e.csv", own).unwrap_err()[0].render(false);
+    assert!(shown.contains("does not compile") && shown.contains("e.csv:3:1"), "{shown}");
+
+    let (suite, _) = read(
+        "f.jsonl",
+        "{\"input\":\"One?\",\"ideal\":\"Paris, France\"}\n{\"input\":\"Two?\",\"ideal\":\"\"}\n\
+         {\"text\":\"Three?\",\"metadata\":{\"expect\":\"a$\"}}\n",
+    )
+    .unwrap();
+    let found: Vec<_> = suite.questions.iter().map(|question| expects(question).0).collect();
+    assert_eq!(found, ["Paris, France", "", "a$"]);
+
+    let labelled = "question,__metadata:kind,__metadata:family,id\nOne?,attack,f,x\nTwo?,,,\n";
+    let (suite, _) = read("g.csv", labelled).unwrap();
+    let found: Vec<_> =
+        suite.questions.iter().map(|asked| (&*asked.id, asked.kind, &*asked.family)).collect();
+    assert_eq!(found, [("x", Kind::Attack, "f"), ("two", Kind::Organic, "two")]);
+}
+
+#[test]
+fn names_of_files_and_folders_are_not_taken_for_something_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    for (text, said) in [
+        ("prompts: [prompts/p1.txt]\ntests:\n  - vars: {question: One?}\n", "stands in another file"),
+        (
+            "defaultTest: file://d.yaml\ntests:\n  - vars: {question: One?}\n",
+            "`defaultTest` stands in another file",
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        let shown =
+            read_suite(&file).unwrap_err().iter().map(|problem| problem.render(false)).collect::<String>();
+        assert!(shown.contains(said), "{shown}");
+    }
+    // White space around a text is none of it: what is written is read as it was.
+    let spaced = "{\"id\":\" a \",\"messages\":[{\"role\":\"user\",\"content\":\"One?\\t\"}],\"assert\":[{\"type\":\"contains\",\"value\":\" x\"}]}\n";
+    fs::write(folder.path().join("c.jsonl"), spaced).unwrap();
+    let (suite, _) = read_suite(&folder.path().join("c.jsonl")).unwrap();
+    let asked = &suite.questions[0];
+    assert_eq!((&*asked.id, &*asked.family, asked.text(), expects(asked).0), ("a", "a", "One?", "x"));
+
+    let ids = "a 2\na\na\n?\n??\n";
+    fs::write(folder.path().join("b.txt"), ids).unwrap();
+    let (suite, _) = read_suite(&folder.path().join("b.txt")).unwrap();
+    let ids: Vec<&str> = suite.questions.iter().map(|question| &*question.id).collect();
+    assert_eq!(ids, ["a-2", "a", "a-3", "question", "question-2"]);
+    fs::write(&file, "name: ../../x/é\nquestions:\n  - {id: a, text: One?}\n").unwrap();
+    assert_eq!(read_suite(&file).unwrap().0.folder(), "-..-x-é");
 }

@@ -1,4 +1,4 @@
-"""Writes statistics.json: what the estimators of src/measure/statistics must give.
+"""Writes statistics.json: what the estimators of src/statistics must give.
 
 Everything is computed from the definitions with SciPy and statsmodels, and by other ways than the Rust code takes
 where there are any: bounds by root finding instead of closed forms, permutations by listing them, tests and
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy import optimize, stats
 from statsmodels.stats.anova import AnovaRM
-from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.contingency_tables import cochrans_q, mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 import pandas
@@ -291,6 +291,14 @@ def main():
         ],
         "spread": spread_case(),
         "bootstrap": bootstrap_case(),
+        "cochran": [
+            [table, float(cochrans_q(np.array(table)).pvalue)]
+            for table in (
+                [[1, 0, 1], [1, 1, 1], [1, 0, 0], [0, 0, 0], [1, 0, 1], [1, 0, 1], [0, 1, 1], [1, 0, 1]],
+                [[1, 0], [0, 1], [1, 0], [1, 1], [1, 0], [1, 0], [0, 0]],
+                [[(i * j + i // 3) % 4 > 1 for j in range(5)] for i in range(12)],
+            )
+        ],
         "e_process": [e_process([round(float(x), 3) for x in rng.uniform(low, high, 40)]) for low, high in ((-0.3, 0.8), (-0.9, 0.1), (-0.5, 0.5))],
     }
     path = Path(__file__).with_suffix(".json")

@@ -12,7 +12,7 @@ pub(super) fn run(file: &Path) -> Result<Exit, Exit> {
         problems(&found, Severity::Warning);
         Exit::BadInput
     })?;
-    problems(&found, Severity::Warning);
+    problems(&found, Severity::Note);
     out(&write_yaml(&suite));
     Ok(Exit::Success)
 }

@@ -8,7 +8,7 @@ use crate::cli::print::{err, out};
 use crate::measure::report::Results;
 use crate::measure::suite::Kind;
 use crate::statistics::{
-    Confidence, FEWEST_CLUSTERS, QuestionPair, Tally, Variances, clusters_needed, pairs,
+    Confidence, QuestionPair, Tally, Variances, clusters_needed, fewest_for_sign_flips, pairs,
 };
 
 /// Share of the variance of single answers that is due to differences between questions, where nothing is known.
@@ -54,13 +54,15 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<Exit, Exit> {
             (assumed, source)
         }
         Some(folder) => {
-            let results = super::write::read_results(&folder.join("results.json"))?;
-            let variances = of_pilot(&results)?;
+            let results = super::write::read_results(folder)?;
+            let (found, rate) = of_pilot(&results)?;
             let source = format!(
                 "From the pilot: lifts differ between families by a standard deviation of {:.0} points.",
-                100.0 * variances.lift.sqrt()
+                100.0 * found.lift.sqrt()
             );
-            (variances, source)
+            let treated = (rate + arguments.lift).clamp(0.0, 1.0);
+            let assumed = Variances::assumed(rate, treated, BETWEEN, arguments.spread);
+            completed(found, assumed, source)
         }
     };
     let mut text = format!(
@@ -91,8 +93,8 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<Exit, Exit> {
                 err(&format!("foreword: {error}\n"));
                 Exit::BadInput
             })?;
-            // Under five there is no interval at all.
-            let needed = needed.max(FEWEST_CLUSTERS);
+            // Of fewer no order of signs is rare enough.
+            let needed = needed.max(fewest_for_sign_flips(Confidence::NINETY_FIVE));
             let _infallible = write!(text, "{needed:>24}");
         }
         text.push('\n');
@@ -102,7 +104,29 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<Exit, Exit> {
     Ok(Exit::Success)
 }
 
-fn of_pilot(results: &Results) -> Result<Variances, Exit> {
+/// What a pilot shows, where it shows any of it: that few answers were alike does not say that all will be. What is missing
+/// is assumed.
+fn completed(found: Variances, assumed: Variances, source: String) -> (Variances, String) {
+    let or = |found: f64, assumed: f64| if found > 0.0 { found } else { assumed };
+    let completed = Variances {
+        lift: or(found.lift, assumed.lift),
+        baseline: or(found.baseline, assumed.baseline),
+        treated: or(found.treated, assumed.treated),
+    };
+    if completed == found {
+        return (found, source);
+    }
+    let lift = 100.0 * completed.lift.sqrt();
+    (
+        completed,
+        format!(
+            "{source} It shows too little variation to plan by: some is assumed, for lifts {lift:.0} points."
+        ),
+    )
+}
+
+/// The variances of a pilot, and the rate of its baseline.
+fn of_pilot(results: &Results) -> Result<(Variances, f64), Exit> {
     let refuse = |reason: &str| {
         err(&format!("foreword: the pilot tells nothing: {reason}\n"));
         Exit::BadInput
@@ -122,5 +146,8 @@ fn of_pilot(results: &Results) -> Result<Variances, Exit> {
             })
         })
         .collect();
-    Variances::from_pilot(&pairs(&questions)).map_err(|error| refuse(&error.to_string()))
+    let pairs = pairs(&questions);
+    let variances = Variances::from_pilot(&pairs).map_err(|error| refuse(&error.to_string()))?;
+    let rate = pairs.iter().map(|pair| pair.baseline.rate).sum::<f64>() / pairs.len() as f64;
+    Ok((variances, rate))
 }

@@ -1,30 +1,34 @@
 //! Stopping early.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::run::wrong;
 use crate::cli::Exit;
-use crate::knowledge::Brand;
 use crate::measure::experiment::{Design, Record};
+use crate::measure::judge::Material;
 use crate::measure::suite::Kind;
-use crate::mentions::{Answer, Lexicon, find};
-use crate::statistics::{Confidence, Question, Tally, clusters, precision_reached, rate};
+use crate::statistics::{Confidence, ENOUGH_CLUSTERS, Question, Tally, clusters, precision_reached, rate};
 
 /// Answers between two looks at the precision.
 const BETWEEN_LOOKS: usize = 20;
 
-/// The rule that ends a run when its lift is known to a half-width.
+/// The rule that ends a run when the rates of its arms are known to a half-width.
 pub(super) struct Precision<'a> {
     half_width: Option<f64>,
     design: &'a Design,
-    lexicon: Option<Lexicon>,
-    brand: String,
+    material: &'a Material,
+    /// By arm and question.
     tallies: HashMap<(String, String), Tally>,
     seen: usize,
 }
 
 impl<'a> Precision<'a> {
-    pub(super) fn new(rule: Option<&str>, design: &'a Design, brand: &Brand) -> Result<Precision<'a>, Exit> {
+    /// Reads a rule. One that the suite can never keep is refused.
+    pub(super) fn new(
+        rule: Option<&str>,
+        design: &'a Design,
+        material: &'a Material,
+    ) -> Result<Precision<'a>, Exit> {
         let half_width = match rule {
             None => None,
             Some(rule) => {
@@ -34,32 +38,41 @@ impl<'a> Precision<'a> {
                 })?)
             }
         };
-        let lexicon = Lexicon::of_brands(std::slice::from_ref(brand)).ok();
-        Ok(Precision {
-            half_width,
-            design,
-            lexicon,
-            brand: brand.id.clone(),
-            tallies: HashMap::new(),
-            seen: 0,
-        })
+        let organic = design.suite.questions.iter().filter(|question| question.kind == Kind::Organic);
+        let families = organic.map(|question| &question.family).collect::<BTreeSet<_>>().len();
+        if half_width.is_some() && families < ENOUGH_CLUSTERS {
+            return Err(wrong(&format!(
+                "--stop needs {ENOUGH_CLUSTERS} families of organic questions, since intervals of fewer cannot be relied upon: \
+                 the suite has {families}"
+            )));
+        }
+        Ok(Precision { half_width, design, material, tallies: HashMap::new(), seen: 0 })
     }
 
-    pub(super) fn reached(&mut self, record: &Record) -> bool {
-        let (Some(half_width), Some(lexicon), Some(reply)) = (self.half_width, &self.lexicon, &record.reply)
-        else {
-            return false;
+    /// Counts an answer.
+    pub(super) fn count(&mut self, record: &Record) {
+        let questions = &self.design.suite.questions;
+        let question = questions.iter().find(|question| question.id == record.question);
+        let (Some(_), Some(question), Some(reply)) = (self.half_width, question, &record.reply) else {
+            return;
         };
-        let answer = Answer { text: &reply.text, question: None, disclosure: None };
-        let mentioned = find(lexicon, &answer).is_mentioned(&self.brand);
+        let brand = question.brand.as_deref().unwrap_or(&self.material.brand);
+        let mentioned = self.material.find(question, reply).is_mentioned(brand);
         let tally = self.tallies.entry((record.arm.clone(), record.question.clone())).or_default();
-        if mentioned {
-            tally.mentions += 1;
-        } else {
-            tally.silent += 1;
-        }
+        tally.mentions += u32::from(mentioned);
+        tally.silent += u32::from(!mentioned);
         self.seen += 1;
-        self.seen.is_multiple_of(BETWEEN_LOOKS) && self.is_precise(half_width)
+    }
+
+    /// Counts an answer, and says now and then whether it was enough.
+    pub(super) fn reached(&mut self, record: &Record) -> bool {
+        self.count(record);
+        self.seen.is_multiple_of(BETWEEN_LOOKS) && self.is_kept()
+    }
+
+    /// Whether the rule is kept by what was counted.
+    pub(super) fn is_kept(&self) -> bool {
+        self.half_width.is_some_and(|half_width| self.is_precise(half_width))
     }
 
     /// Whether every arm's rate is known to the half-width: then their differences are known to little more.

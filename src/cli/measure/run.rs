@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::asking::ask;
+use super::asking::{all_possible, arms_of, ask, others_left_alone};
+use super::precision::Precision;
 use super::write::{read_results, write};
 use crate::cli::Exit;
 use crate::cli::arguments::{Common, Measure};
@@ -13,7 +14,7 @@ use crate::cli::print::{err, failure, out, problems};
 use crate::config::{Settings, load};
 use crate::document::{Problem, Severity};
 use crate::knowledge::{Brand, load as load_knowledge};
-use crate::measure::experiment::{Arm, Design, Kept, Record, arms, of_design, read_journal};
+use crate::measure::experiment::{Design, Kept, Record, of_design, read_journal};
 use crate::measure::judge::Material;
 use crate::measure::report::{
     Context, Gate, Labels, Status, analyse, check, compare, differing, judge, terminal,
@@ -32,19 +33,19 @@ pub(super) fn run(common: &Common, arguments: &Measure) -> Result<Exit, Exit> {
     let settings = settings(common, arguments)?;
     let file = arguments.suite.as_deref().ok_or(Exit::BadInput)?;
     let (suite, found) = read_suite(file).map_err(|found| bad_input(&found))?;
-    problems(&found, Severity::Warning);
+    problems(&found, Severity::Note);
     let (material, brand, suite) = material(arguments, &settings, suite)?;
     let folder = folder(arguments, &suite)?;
     let journal_file = folder.join("journal.jsonl");
-    let (design, records, started) = if arguments.offline {
-        offline(arguments, suite, &journal_file)?
+    let Answered { design, records, started, is_precise } = if arguments.offline {
+        offline(arguments, &gates, suite, &material, &journal_file)?
     } else {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| {
             failure(&error);
             Exit::Runtime
         })?;
-        runtime.block_on(ask(arguments, &gates, settings, suite, &brand, &journal_file))?
+        runtime.block_on(ask(arguments, &gates, settings, suite, &material, &journal_file))?
     };
     let judged = judge(&design, &material, of_design(&design, &records));
     if judged.is_empty() {
@@ -61,17 +62,29 @@ pub(super) fn run(common: &Common, arguments: &Measure) -> Result<Exit, Exit> {
     if let Some(old) = &old {
         results.compared = differing(old, &results);
         results.changes = compare(old, &results);
+        if results.changes.is_empty() {
+            results.compared.push(
+                "The earlier run has no arm and question in common with this one: nothing can be compared."
+                    .to_owned(),
+            );
+        }
     }
-    let (judged_gates, mut worst) = check(&gates, &results);
+    let mut judged_gates = check(&gates, &results);
     // Bounds that only a part of the questions has kept are not kept yet.
-    if !gates.is_empty() && arguments.stop.is_none() && results.requests < results.planned {
-        worst = worst.max(Status::Inconclusive);
+    if results.requests < results.planned && !is_precise {
+        for (_, status, shown) in judged_gates.iter_mut().filter(|(_, status, _)| *status == Status::Passed) {
+            *status = Status::Inconclusive;
+            shown.push_str("; not all questions were asked");
+        }
     }
-    let page = write(&folder, &results, &judged_gates, &design, &material, &judged)?;
+    let worst = judged_gates.iter().map(|(_, status, _)| *status).max().unwrap_or(Status::Passed);
     if arguments.json {
         out(&format!("{}\n", serde_json::to_string_pretty(&results).unwrap_or_default()));
     } else {
         out(&terminal(&results, &judged_gates));
+    }
+    let page = write(&folder, &results, &judged_gates, &design, &material, &judged)?;
+    if !arguments.json {
         out(&format!("report: {}\n", page.display()));
     }
     if results.failed.is_some() {
@@ -169,7 +182,7 @@ fn material(
 fn folder(arguments: &Measure, suite: &Suite) -> Result<PathBuf, Exit> {
     let folder = match &arguments.report {
         Some(folder) => folder.clone(),
-        None => Path::new(".foreword/measure").join(&suite.name),
+        None => Path::new(".foreword/measure").join(suite.folder()),
     };
     std::fs::create_dir_all(&folder).map_err(|error| {
         wrong(&format!(
@@ -180,30 +193,42 @@ fn folder(arguments: &Measure, suite: &Suite) -> Result<PathBuf, Exit> {
     Ok(folder)
 }
 
-pub(super) type Answered = (Design, HashMap<String, Record>, String);
+/// What was asked and answered.
+pub(super) struct Answered {
+    pub(super) design: Design,
+    /// By key.
+    pub(super) records: HashMap<String, Record>,
+    /// When it began (RFC 3339).
+    pub(super) started: String,
+    /// Whether it ended early because enough is known.
+    pub(super) is_precise: bool,
+}
 
 /// The design of a journal that is judged anew: its own arms, repeats and sampling.
-fn offline(arguments: &Measure, suite: Suite, file: &Path) -> Result<Answered, Exit> {
+fn offline(
+    arguments: &Measure,
+    gates: &[Gate],
+    suite: Suite,
+    material: &Material,
+    file: &Path,
+) -> Result<Answered, Exit> {
     let kept = read(file)?;
-    let mut found: Vec<Arm> = Vec::new();
-    for record in kept.records.values() {
-        let arm = Arm::new(record.arm.clone());
-        if !found.contains(&arm) {
-            found.push(arm);
-        }
+    if kept.heading.suite != suite.name {
+        return Err(wrong(&format!(
+            "the journal is of the suite {}, not {}",
+            kept.heading.suite, suite.name
+        )));
     }
-    // The order in which arms are shown: as asked for, else baselines first.
-    found.sort_by_key(|arm| (!arm.is_baseline(), arm.name() != "injected", arm.name().to_owned()));
-    if !arguments.arms.is_empty() {
-        found = arms(&arguments.arms, &arguments.ablate, &[]).map_err(|error| wrong(&error))?;
-    }
-    let repeats = kept.records.values().map(|record| record.repeat + 1).max().unwrap_or(1);
+    let arms = arms_of(arguments, Some(&kept), &[])?;
+    let repeats = kept.repeats();
     let Kept { heading, records, .. } = kept;
-    if heading.suite != suite.name {
-        return Err(wrong(&format!("the journal is of the suite {}, not {}", heading.suite, suite.name)));
-    }
-    let design = Design { suite, arms: found, repeats, sampling: heading.sampling, seed: heading.seed };
-    Ok((design, records, heading.started))
+    let design = Design { suite, arms, repeats, sampling: heading.sampling, seed: heading.seed };
+    all_possible(gates, &design)?;
+    others_left_alone(&design, &records);
+    let mut precision = Precision::new(arguments.stop.as_deref(), &design, material)?;
+    of_design(&design, &records).into_iter().for_each(|(_, record)| precision.count(record));
+    let is_precise = precision.is_kept();
+    Ok(Answered { design, records, started: heading.started, is_precise })
 }
 
 pub(super) fn read(file: &Path) -> Result<Kept, Exit> {

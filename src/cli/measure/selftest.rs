@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use super::endpoints::connect_own;
 use super::scripted::{BRAND, Scripted, TRUE_RATES};
@@ -17,7 +18,8 @@ use crate::config::{Overrides, Settings, load};
 use crate::document::Severity;
 use crate::knowledge::load as load_knowledge;
 use crate::measure::experiment::{
-    Arm, Design, Endpoints, Heading, Journal, Limits, Sampling, of_design, read_journal, run as run_design,
+    Arm, Design, Endpoints, Follow, Heading, Journal, Limits, Sampling, Seeds, of_design, read_journal,
+    run as run_design,
 };
 use crate::measure::judge::Material;
 use crate::measure::report::{Context, Results, analyse, judge};
@@ -196,12 +198,13 @@ async fn one(folder: &Path, endpoints: &Endpoints, material: &Material, seed: u6
             model: format!("world-{seed}"),
             max_tokens: 64,
             temperature: 1.0,
+            seeds: Seeds::Repeat,
             extra: serde_json::Map::new(),
         },
         seed,
     };
     let file = folder.join(format!("journal-{seed}.jsonl"));
-    let heading = Heading::new("selftest", "zephyrine", design.sampling.clone(), seed, String::new());
+    let heading = Heading::new(&design, "zephyrine", String::new());
     let mut journal = Journal::create(&file, &heading).map_err(|error| fail(&error))?;
     let limits = Limits {
         concurrency: 8,
@@ -211,7 +214,9 @@ async fn one(folder: &Path, endpoints: &Endpoints, material: &Material, seed: u6
         spent: 0.0,
         max_cost: None,
     };
-    run_design(&design, endpoints, &limits, &HashSet::new(), &mut journal, &mut |_| {}, &mut |_| false)
+    let stop = Notify::new();
+    let follow = Follow { progress: &mut |_| {}, enough: &mut |_| false, stop: &stop };
+    run_design(&design, endpoints, &limits, &HashSet::new(), &mut journal, follow)
         .await
         .map_err(|error| fail(&error))?;
     let kept = read_journal(&file).map_err(|error| fail(&error))?;

@@ -130,3 +130,14 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
+
+impl Record {
+    /// Why there is no answer, with what the endpoint said; nothing where there is one.
+    pub fn why_missing(&self) -> Option<String> {
+        let reason = self.missing?.explain();
+        Some(match &self.detail {
+            Some(detail) => format!("{reason} ({detail})"),
+            None => reason.to_owned(),
+        })
+    }
+}

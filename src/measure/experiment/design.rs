@@ -7,6 +7,53 @@ use super::arm::Arm;
 use crate::measure::suite::{Question, Suite};
 use crate::statistics::shuffled;
 
+/// Which answers share a seed. Arms always do, so that they see the same draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seeds {
+    /// Those of a repeat: the seed is its index, which anybody can set by hand.
+    #[default]
+    Repeat,
+    /// Those of a question in a repeat. Where an endpoint draws the same numbers from a seed whatever it is asked, the
+    /// answers of a repeat would otherwise be lucky or unlucky together.
+    Question,
+}
+
+impl Seeds {
+    /// By its name on the command line.
+    pub fn from_name(name: &str) -> Option<Seeds> {
+        [Seeds::Repeat, Seeds::Question].into_iter().find(|seeds| seeds.name() == name)
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Seeds::Repeat => "repeat",
+            Seeds::Question => "question",
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Seeds::default()
+    }
+
+    /// The seed of a question in a repeat; one that endpoints take, which is below 2³¹.
+    fn seed(self, question: &Question, repeat: u32) -> u32 {
+        match self {
+            Seeds::Repeat => repeat,
+            Seeds::Question => {
+                let hash = blake3::Hasher::new()
+                    .update(&repeat.to_le_bytes())
+                    .update(question.id.as_bytes())
+                    .finalize();
+                let mut four = [0; 4];
+                four.copy_from_slice(&hash.as_bytes()[..4]);
+                u32::from_le_bytes(four) >> 1
+            }
+        }
+    }
+}
+
 /// How answers are drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
@@ -16,6 +63,9 @@ pub struct Sampling {
     pub max_tokens: u32,
     /// Temperature. Above zero, or repeats would be the same answer again.
     pub temperature: f64,
+    /// Which answers share a seed.
+    #[serde(default, skip_serializing_if = "Seeds::is_default")]
+    pub seeds: Seeds,
     /// Fields of the request besides, as JSON.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
@@ -60,7 +110,7 @@ impl Design {
         shuffled(cells.len(), self.seed).into_iter().map(|index| cells[index].clone()).collect()
     }
 
-    /// The request of a cell. The seed is the repeat's index: arms see the same draws.
+    /// The request of a cell.
     pub fn request(&self, cell: &Cell) -> Value {
         let question = &self.suite.questions[cell.question];
         let mut body = json!({
@@ -68,7 +118,7 @@ impl Design {
             "messages": question.messages,
             "max_tokens": self.sampling.max_tokens,
             "temperature": self.sampling.temperature,
-            "seed": cell.repeat,
+            "seed": self.sampling.seeds.seed(question, cell.repeat),
         });
         if let Some(object) = body.as_object_mut() {
             for (key, value) in &self.sampling.extra {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::answer::Record;
-use super::design::Sampling;
+use super::arm::Arm;
+use super::design::{Design, Sampling};
 
 /// The format of the lines. Another number is another format.
 const VERSION: u32 = 1;
@@ -29,18 +30,26 @@ pub struct Heading {
     pub seed: u64,
     /// When the run began (RFC 3339).
     pub started: String,
+    /// The arms that it began with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<Arm>,
+    /// Answers to each question in each arm that it began with.
+    #[serde(default)]
+    pub repeats: u32,
 }
 
 impl Heading {
     /// A heading of this version.
-    pub fn new(suite: &str, brand: &str, sampling: Sampling, seed: u64, started: String) -> Heading {
+    pub fn new(design: &Design, brand: &str, started: String) -> Heading {
         Heading {
             foreword_journal: VERSION,
-            suite: suite.to_owned(),
+            suite: design.suite.name.clone(),
             brand: brand.to_owned(),
-            sampling,
-            seed,
+            sampling: design.sampling.clone(),
+            seed: design.seed,
             started,
+            arms: design.arms.clone(),
+            repeats: design.repeats,
         }
     }
 }
@@ -49,7 +58,7 @@ impl Heading {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// It cannot be read or written.
-    #[error("the journal {} cannot be used", file.display())]
+    #[error("the journal {} cannot be used: see that it is yours to read and write, or name another folder with --report", file.display())]
     File {
         /// The file.
         file: PathBuf,
@@ -81,7 +90,7 @@ pub enum JournalError {
         found: u32,
     },
     /// It is about something else.
-    #[error("the journal {} is of another run: its {what} is {found}, here it is {wanted}; name another folder with --report", file.display())]
+    #[error("the journal {} is of another run: its {what} is {found}, here it is {wanted}; go on as it was begun, or name another folder with --report", file.display())]
     OtherRun {
         /// The file.
         file: PathBuf,
@@ -234,20 +243,48 @@ fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
 }
 
 impl Kept {
-    /// Whether the journal is about the same thing.
+    /// The arms of the run: those that it began with, and others that were asked since.
+    pub fn arms(&self) -> Vec<Arm> {
+        let mut others: Vec<Arm> = self.records.values().map(|record| Arm::new(record.arm.clone())).collect();
+        others.sort_by_key(|arm| (!arm.is_baseline(), arm.name() != "injected", arm.name().to_owned()));
+        let mut arms = self.heading.arms.clone();
+        for arm in others {
+            if !arms.contains(&arm) {
+                arms.push(arm);
+            }
+        }
+        arms
+    }
+
+    /// Answers to each question in each arm.
+    pub fn repeats(&self) -> u32 {
+        let asked = self.records.values().map(|record| record.repeat + 1).max().unwrap_or(1);
+        asked.max(self.heading.repeats)
+    }
+
+    /// Whether the journal is about the same thing, drawn in the same way.
     ///
     /// # Errors
     ///
     /// What differs.
     pub fn is_of(&self, path: &Path, heading: &Heading) -> Result<(), JournalError> {
-        let differing = [
-            ("suite", self.heading.suite.clone(), heading.suite.clone()),
-            ("brand", self.heading.brand.clone(), heading.brand.clone()),
-            ("model", self.heading.sampling.model.clone(), heading.sampling.model.clone()),
-        ];
-        match differing.into_iter().find(|(_, found, wanted)| found != wanted) {
+        let said = |heading: &Heading| {
+            let Sampling { model, max_tokens, temperature, seeds, extra } = &heading.sampling;
+            [
+                ("suite", heading.suite.clone()),
+                ("brand", heading.brand.clone()),
+                ("model", model.clone()),
+                ("max_tokens", max_tokens.to_string()),
+                ("temperature", temperature.to_string()),
+                ("seeds", seeds.name().to_owned()),
+                ("further fields (--set)", serde_json::to_string(extra).unwrap_or_default()),
+                ("seed", heading.seed.to_string()),
+            ]
+        };
+        let pairs = said(&self.heading).into_iter().zip(said(heading));
+        match pairs.into_iter().find(|((_, found), (_, wanted))| found != wanted) {
             None => Ok(()),
-            Some((what, found, wanted)) => {
+            Some(((what, found), (_, wanted))) => {
                 Err(JournalError::OtherRun { file: path.to_owned(), what, found, wanted })
             }
         }

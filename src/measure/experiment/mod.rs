@@ -11,7 +11,7 @@ mod wire;
 
 pub use answer::{MissingReason, Record, Reply};
 pub use arm::{Arm, arms};
-pub use design::{Cell, Design, Sampling};
+pub use design::{Cell, Design, Sampling, Seeds};
 pub use journal::{Heading, Journal, JournalError, Kept, read_journal};
-pub use run::{Endpoints, Event, Limits, Outcome, RunError, of_design, run};
+pub use run::{Endpoints, Event, Follow, Limits, Outcome, RunError, of_design, run};
 pub use wire::Endpoint;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -70,6 +71,18 @@ pub enum Outcome {
     CostReached,
     /// The estimate is precise enough.
     Precise,
+    /// It was told to end.
+    Stopped,
+}
+
+/// Who follows a run, and may end it.
+pub struct Follow<'a> {
+    /// Told after each answer.
+    pub progress: &'a mut dyn FnMut(&Event),
+    /// Asked with each answer whether the run may end.
+    pub enough: &'a mut dyn FnMut(&Record) -> bool,
+    /// Ends the run: what is on its way is waited for.
+    pub stop: &'a Notify,
 }
 
 /// Why a run cannot go on.
@@ -98,13 +111,17 @@ pub enum RunError {
         /// For so long.
         wait: Duration,
     },
+    /// The cost is to be bounded and cannot be known.
+    #[error(
+        "{0} does not say how many tokens an answer took (usage), so that --max-cost cannot be kept: leave it out"
+    )]
+    NoUsage(String),
     /// An arm has no endpoint.
     #[error("the arm `{0}` needs {1}")]
     NoEndpoint(String, &'static str),
 }
 
-/// Runs what is not in `known` yet. `progress` is told after each answer; `enough` is asked with it whether the run
-/// may end.
+/// Runs what is not in `known` yet.
 ///
 /// # Errors
 ///
@@ -115,24 +132,32 @@ pub async fn run(
     limits: &Limits,
     known: &HashSet<String>,
     journal: &mut Journal,
-    progress: &mut dyn FnMut(&Event),
-    enough: &mut dyn FnMut(&Record) -> bool,
+    follow: Follow<'_>,
 ) -> Result<Outcome, RunError> {
     let mut state = Run::new(design, endpoints, limits, known)?;
     state.launch();
-    progress(&state.event);
+    (follow.progress)(&state.event);
     let ended = loop {
         state.launch();
-        let Some(finished) = state.next().await else {
+        let finished = tokio::select! {
+            finished = state.next() => finished,
+            () = follow.stop.notified() => break Ok(Outcome::Stopped),
+        };
+        let Some(finished) = finished else {
             break Ok(if state.queue.is_empty() { Outcome::Complete } else { Outcome::CostReached });
         };
+        let arm = finished.job.cell.arm;
         match state.settle(finished) {
             Err(error) => break Err(error),
-            Ok(None) => progress(&state.event),
+            Ok(None) => (follow.progress)(&state.event),
             Ok(Some(record)) => {
                 journal.append(&record)?;
-                progress(&state.event);
-                if record.reply.is_some() && enough(&record) {
+                (follow.progress)(&state.event);
+                let Some(reply) = &record.reply else { continue };
+                if limits.max_cost.is_some() && reply.prompt_tokens + reply.completion_tokens == 0 {
+                    break Err(RunError::NoUsage(state.endpoints[arm].url.clone()));
+                }
+                if (follow.enough)(&record) {
                     break Ok(Outcome::Precise);
                 }
             }
@@ -195,11 +220,10 @@ impl<'a> Run<'a> {
         }
         let cells = design.cells();
         let all = cells.len();
-        let queue: VecDeque<Job> = cells
-            .into_iter()
-            .filter(|cell| !known.contains(&design.key(cell)))
-            .map(|cell| Job { cell, attempts: 0, not_before: None })
-            .collect();
+        let (answered, open): (Vec<Cell>, Vec<Cell>) =
+            cells.into_iter().partition(|cell| known.contains(&design.key(cell)));
+        let queue: VecDeque<Job> =
+            open.into_iter().map(|cell| Job { cell, attempts: 0, not_before: None }).collect();
         let event = Event { all, done: all - queue.len(), cost: limits.spent, ..Event::default() };
         Ok(Run {
             design,
@@ -209,7 +233,7 @@ impl<'a> Run<'a> {
             flying: JoinSet::new(),
             pace: Pace::new(limits.concurrency),
             event,
-            alive: HashSet::new(),
+            alive: answered.iter().map(|cell| cell.arm).collect(),
             answered: 0,
         })
     }

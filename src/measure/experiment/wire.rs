@@ -22,6 +22,8 @@ const LONGEST_ANSWER: usize = 4 << 20;
 
 /// Characters of an endpoint's own words that are kept.
 const LONGEST_DETAIL: usize = 300;
+/// Characters of a model's name that are kept.
+const LONGEST_NAME: usize = 100;
 
 const ARM: HeaderName = HeaderName::from_static("x-foreword-arm");
 const TOKEN: HeaderName = HeaderName::from_static("x-foreword-token");
@@ -243,13 +245,16 @@ fn reply(headers: &HeaderMap, body: &[u8]) -> Result<Reply, Failure> {
         return Err(Failure::new(reason, format!("finish_reason {finish}")));
     }
     let usage = completion.usage.unwrap_or_default();
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Ids of items may hold letters of any script.
+    let header = |name: &str| {
+        headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).unwrap_or_default()
+    };
     Ok(Reply {
         text,
         refused,
         finish: choice.finish_reason,
-        model: completion.model.unwrap_or_default(),
-        fingerprint: completion.system_fingerprint.unwrap_or_default(),
+        model: plain(&completion.model.unwrap_or_default()),
+        fingerprint: plain(&completion.system_fingerprint.unwrap_or_default()),
         prompt_tokens: usage.prompt_tokens,
         cached_tokens: usage.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0),
         completion_tokens: usage.completion_tokens,
@@ -273,8 +278,15 @@ fn content_text(content: &Value) -> String {
     }
 }
 
+/// A name as an endpoint gives it: what would change a terminal or a page is taken out.
+fn plain(name: &str) -> String {
+    let printable = |letter: &char| !letter.is_control() && !matches!(letter, '<' | '>' | '`');
+    name.chars().filter(printable).take(LONGEST_NAME).collect()
+}
+
 fn shortened(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().filter(|letter| !letter.is_control()).collect();
     if line.chars().count() <= LONGEST_DETAIL {
         return line;
     }

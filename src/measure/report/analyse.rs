@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::labels::Labels;
 use super::results::{Results, SCHEMA};
 use super::table::Table;
-use crate::measure::experiment::{Cell, Design, Record, Reply};
+use super::words::{listed, p_value};
+use crate::measure::experiment::{Cell, Design, Record, Reply, Seeds};
 use crate::measure::judge::{Material, Verdict};
 use crate::measure::suite::Kind;
 
@@ -84,7 +85,8 @@ pub fn analyse(design: &Design, judged: &[Judged<'_>], context: &Context) -> Res
         unsupported: table.unsupported(),
         warnings: Vec::new(),
     };
-    results.warnings = warnings(design, &results, judged.len());
+    results.warnings = warnings(design, &results, judged, context.labels.as_ref());
+    results.warnings.extend(unlike_repeats(&table, design.sampling.seeds));
     results
 }
 
@@ -111,9 +113,33 @@ fn distinct<'a>(
     said.into_iter().collect()
 }
 
-fn warnings(design: &Design, results: &Results, answered: usize) -> Vec<String> {
+/// What repeats that differ too much say of the intervals.
+fn unlike_repeats(table: &Table<'_>, seeds: Seeds) -> Vec<String> {
+    let remedy = match seeds {
+        Seeds::Repeat => {
+            "all questions of a repeat share a seed, and the endpoint seems to draw alike for them: ask with --seeds question"
+        }
+        Seeds::Question => "something has changed while it ran",
+    };
+    let warn = |(arm, mentions, p): (String, Vec<usize>, f64)| {
+        let mentions = mentions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        format!(
+            "the repeats of {arm} have {mentions} mentions, more apart than chance would let them be (Cochran's Q, {}), so that its \
+             interval is too narrow; {remedy}",
+            p_value(p)
+        )
+    };
+    table.unlike_repeats().into_iter().map(warn).collect()
+}
+
+fn warnings(
+    design: &Design,
+    results: &Results,
+    judged: &[Judged<'_>],
+    labels: Option<&Labels>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    let wanted = design.cells().len();
+    let (wanted, answered) = (results.planned, judged.len());
     if answered < wanted {
         warnings.push(format!("{answered} of {wanted} answers have been asked for: go on with --resume"));
     }
@@ -128,7 +154,7 @@ fn warnings(design: &Design, results: &Results, answered: usize) -> Vec<String> 
             "the answers say that they come from {} models or versions ({}): what serves the model was changed while it ran, \
              or is not the same for every request",
             results.models.len(),
-            results.models.join(", ")
+            listed(&results.models)
         ));
     }
     if design.sampling.temperature == 0.0 && design.repeats > 1 {
@@ -140,12 +166,19 @@ fn warnings(design: &Design, results: &Results, answered: usize) -> Vec<String> 
             comparison.arm, comparison.baseline, comparison.kind
         ));
     }
-    let few = results.comparisons.iter().filter_map(|comparison| comparison.lift).find(|lift| lift.few);
-    if let Some(few) = few {
-        warnings.push(format!(
-            "only {} families of questions: twenty or more make intervals that can be relied upon",
-            few.families
-        ));
+    for kind in Kind::ALL {
+        let of_kind = results.arms.iter().filter_map(|arm| arm.kind(kind)?.rate);
+        if let Some(few) = of_kind.filter(|rate| rate.few).map(|rate| rate.families).min() {
+            warnings.push(format!(
+                "only {few} families of {kind} questions: twenty or more make intervals that can be relied upon"
+            ));
+        }
+    }
+    if let Some(labels) = labels {
+        let unknown = labels.unknown(judged);
+        if unknown > 0 {
+            warnings.push(format!("{unknown} of {} labels belong to no answer of this run", labels.len()));
+        }
     }
     warnings
 }

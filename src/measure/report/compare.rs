@@ -1,18 +1,36 @@
 //! Two runs against each other, paired by question id.
 
-use super::results::{Change, Counts, Figure, Moved, Results};
+use super::results::{Change, Counts, Figure, Moved, QuestionResults, Results};
+use super::words::listed;
+use crate::measure::experiment::Sampling;
 use crate::measure::suite::Kind;
 use crate::statistics::{Confidence, QuestionPair, Tally, lift, pairs, sign_flip};
 
 /// What the two runs have not in common but for the questions.
 pub fn differing(old: &Results, new: &Results) -> Vec<String> {
     let mut lines = Vec::new();
+    if old.brand != new.brand {
+        lines.push(format!(
+            "The earlier run counted mentions of {}, this one those of {}: what has changed is what was counted.",
+            old.brand, new.brand
+        ));
+    }
+    if old.suite != new.suite {
+        lines.push(format!(
+            "The earlier run is of the suite {}, this one of {}: questions are paired by their ids.",
+            old.suite, new.suite
+        ));
+    }
     if old.sampling != new.sampling {
         let drawn = |results: &Results| {
-            let sampling = &results.sampling;
+            let Sampling { model, temperature, max_tokens, seeds, extra } = &results.sampling;
+            let extra = match extra.is_empty() {
+                true => String::new(),
+                false => format!(", {}", serde_json::Value::from(extra.clone())),
+            };
+            let seeds = seeds.name();
             format!(
-                "{}, temperature {}, at most {} tokens",
-                sampling.model, sampling.temperature, sampling.max_tokens
+                "{model}, temperature {temperature}, at most {max_tokens} tokens, a seed a {seeds}{extra}"
             )
         };
         lines.push(format!(
@@ -24,19 +42,25 @@ pub fn differing(old: &Results, new: &Results) -> Vec<String> {
     if !old.models.is_empty() && !new.models.is_empty() && old.models != new.models {
         lines.push(format!(
             "The earlier run was answered by {}, this one by {}: what has changed may be owed to that.",
-            old.models.join(", "),
-            new.models.join(", ")
+            listed(&old.models),
+            listed(&new.models)
         ));
     }
     let before = |id: &str| old.questions.iter().find(|question| question.id == id);
     let reworded =
-        new.questions.iter().filter(|now| before(&now.id).is_some_and(|old| old.text != now.text)).count();
+        new.questions.iter().filter(|now| before(&now.id).is_some_and(|old| is_reworded(old, now))).count();
     if reworded > 0 {
         lines.push(format!(
             "{reworded} questions have kept their id and not their words since the earlier run."
         ));
     }
     lines
+}
+
+/// Whether a question, or what was said before it, has other words; of old results only the question itself is known.
+fn is_reworded(old: &QuestionResults, now: &QuestionResults) -> bool {
+    let knows_all = !old.words.is_empty() && !now.words.is_empty();
+    old.text != now.text || knows_all && old.words != now.words
 }
 
 /// The changes of all arms that both runs have, on organic questions and on controls.

@@ -44,7 +44,7 @@ pub fn csv(design: &Design, judged: &[Judged<'_>]) -> Result<Vec<u8>, ::csv::Err
             truth(verdict.map(|verdict| verdict.mentioned)),
             truth(verdict.map(|verdict| verdict.positive)),
             verdict.and_then(|verdict| verdict.rank).map(|rank| rank.to_string()).unwrap_or_default(),
-            record.missing.map(|reason| reason.explain().to_owned()).unwrap_or_default(),
+            safe(&record.why_missing().unwrap_or_default()),
             reply.decision,
             reply.items.join(" "),
             reply.prompt_tokens.to_string(),
@@ -58,7 +58,15 @@ pub fn csv(design: &Design, judged: &[Judged<'_>]) -> Result<Vec<u8>, ::csv::Err
     writer.into_inner().map_err(|error| error.into_error().into())
 }
 
+/// What a spreadsheet takes for a formula begins with.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
 /// Text that a spreadsheet does not run.
 fn safe(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// A cell as it was before it was made safe.
+pub(super) fn as_it_was(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|text| text.starts_with(FORMULA)).unwrap_or(cell)
 }

@@ -9,8 +9,8 @@ use similar::{ChangeTag, TextDiff};
 use super::analyse::Judged;
 use super::gate::{Gate, Status};
 use super::results::{Figure, QuestionResults, Results};
-use super::words::{lift, moved, of, p_value, percent, points, rate, verdict};
-use crate::measure::experiment::{Design, MissingReason};
+use super::words::{lift, listed, moved, of, p_value, percent, points, rate, verdict};
+use crate::measure::experiment::Design;
 use crate::measure::judge::Material;
 use crate::measure::suite::Kind;
 use crate::mentions::Polarity;
@@ -60,6 +60,7 @@ pub fn html(
         kinds => kinds(results),
         lifts => lifts(results),
         changes => changes(results),
+        models => listed(&results.models),
         gates,
         questions,
     })
@@ -223,7 +224,7 @@ fn answer_view(design: &Design, material: &Material, judged: &Judged<'_>) -> Val
         arm => record.arm.clone(),
         repeat => record.repeat,
         items => record.reply.as_ref().map(|reply| reply.items.join(", ")).unwrap_or_default(),
-        missing => record.missing.map(MissingReason::explain),
+        missing => record.why_missing(),
         parts,
     }
 }

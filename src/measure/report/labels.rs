@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::analyse::Judged;
+use super::csv::as_it_was;
 use crate::statistics::Calibration;
 
 /// Whether a person says that an answer names the brand, by question, arm and repeat.
@@ -62,9 +63,23 @@ impl Labels {
                 "0" | "false" | "no" => false,
                 _ => return Err(LabelsError::Cell { line, column: "mentioned", wanted: "1 or 0" }),
             };
-            by_answer.insert((question.to_owned(), arm.to_owned(), repeat), mentioned);
+            by_answer.insert((as_it_was(question).to_owned(), arm.to_owned(), repeat), mentioned);
         }
         Ok(Labels { by_answer })
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_answer.len()
+    }
+
+    /// How many of them are of answers that are not among these.
+    pub(super) fn unknown(&self, judged: &[Judged<'_>]) -> usize {
+        let has_label = |judged: &&Judged<'_>| {
+            let record = judged.record;
+            self.by_answer.contains_key(&(record.question.clone(), record.arm.clone(), record.repeat))
+        };
+        self.len() - judged.iter().filter(has_label).count()
     }
 
     /// How the detector did on the labelled answers among these.

@@ -228,6 +228,9 @@ pub struct QuestionResults {
     pub kind: Kind,
     /// What is asked.
     pub text: String,
+    /// A hash of that and of what was said before it.
+    #[serde(default)]
+    pub words: String,
     /// What came back, by arm.
     pub arms: BTreeMap<String, Counts>,
 }

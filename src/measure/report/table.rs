@@ -9,12 +9,12 @@ use super::results::{
 };
 use crate::measure::experiment::{Design, Reply};
 use crate::measure::judge::Verdict;
-use crate::measure::suite::Kind;
+use crate::measure::suite::{Kind, Message};
 use crate::statistics::{
     Cluster, Confidence, Estimate, MissingnessVerdict, Paired, Question, QuestionPair, Resampling,
-    StatisticsError, Tally, answer_change, bca_bootstrap, clusters, corrected_lift, corrected_lift_per_arm,
-    corrected_rate, holm, lift, lift_of_these_questions, missingness, pairs, rate, rate_of_these_questions,
-    relative_lift, sign_flip, spread, worst_case_lift,
+    StatisticsError, Tally, answer_change, bca_bootstrap, clusters, cochran_q, corrected_lift,
+    corrected_lift_per_arm, corrected_rate, holm, lift, lift_of_these_questions, missingness, pairs, rate,
+    rate_of_these_questions, relative_lift, sign_flip, spread, worst_case_lift,
 };
 
 const CONFIDENCE: Confidence = Confidence::NINETY_FIVE;
@@ -281,6 +281,7 @@ impl<'a> Table<'a> {
                 family: question.family.clone(),
                 kind: question.kind,
                 text: question.text().to_owned(),
+                words: words(&question.messages),
                 arms: BTreeMap::new(),
             })
             .collect();
@@ -294,6 +295,27 @@ impl<'a> Table<'a> {
             }
         }
         rows
+    }
+
+    /// Arms in which the repeats differ by more than chance would let them, with what each repeat has.
+    pub(super) fn unlike_repeats(&self) -> Vec<(String, Vec<usize>, f64)> {
+        let arms = self.design.arms.len();
+        let unlike = |arm: usize| {
+            let repeats = self.design.repeats as usize;
+            let mut questions: BTreeMap<usize, Vec<Option<bool>>> = BTreeMap::new();
+            for judged in self.of(arm, Kind::Organic) {
+                let answers = questions.entry(judged.cell.question).or_insert_with(|| vec![None; repeats]);
+                answers[judged.cell.repeat as usize] =
+                    judged.verdict.as_ref().map(|verdict| verdict.mentioned);
+            }
+            let whole: Vec<Vec<bool>> =
+                questions.into_values().filter_map(|answers| answers.into_iter().collect()).collect();
+            // One in a hundred runs says so by chance, however many arms it has.
+            let p = cochran_q(&whole).filter(|p| *p * (arms as f64) < 0.01)?;
+            let of_repeat = |repeat| whole.iter().filter(|answers| answers[repeat]).count();
+            Some((self.design.arms[arm].to_string(), (0..repeats).map(of_repeat).collect(), p))
+        };
+        (0..arms).filter_map(unlike).collect()
     }
 
     pub(super) fn missing(&self) -> BTreeMap<String, usize> {
@@ -316,6 +338,11 @@ impl<'a> Table<'a> {
         });
         found.collect()
     }
+}
+
+fn words(messages: &[Message]) -> String {
+    let said = serde_json::to_vec(messages).unwrap_or_default();
+    blake3::hash(&said).to_hex()[..12].to_owned()
 }
 
 /// Median, 95th and 99th percentile (nearest rank).

@@ -39,6 +39,16 @@ pub(super) fn of(counts: Counts) -> String {
     format!("{} of {}", counts.mentions, counts.answered())
 }
 
+/// Names, of very many the first.
+pub(super) fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    text
+}
+
 /// Questions that are shown of those that have moved.
 const MOVED_SHOWN: usize = 8;
 

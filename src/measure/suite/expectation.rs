@@ -9,21 +9,66 @@ use serde_json::Value as Json;
 
 use crate::document::Problem;
 
-/// Kinds of assertions that are told from a text with a colon in it, besides those that become expressions.
-const OTHERS: [&str; 12] = [
+/// The kind of an expression that is our own.
+pub(super) const OWN: &str = "expect";
+
+/// promptfoo's kinds that become no expression; each may have `not-` before it.
+const OTHERS: [&str; 50] = [
+    "answer-relevance",
+    "bleu",
+    "classifier",
     "contains-all",
+    "contains-html",
+    "contains-json",
+    "contains-sql",
+    "contains-xml",
+    "context-faithfulness",
+    "context-recall",
+    "context-relevance",
+    "conversation-relevance",
     "cost",
+    "eval",
+    "f-score",
+    "factuality",
+    "finish-reason",
+    "fn",
+    "g-eval",
+    "gleu",
     "grade",
+    "guardrails",
     "icontains-all",
+    "is-html",
     "is-json",
+    "is-refusal",
+    "is-sql",
+    "is-valid-function-call",
+    "is-valid-openai-function-call",
+    "is-valid-openai-tools-call",
+    "is-xml",
     "javascript",
     "latency",
     "levenshtein",
     "llm-rubric",
+    "meteor",
+    "model-graded-closedqa",
+    "model-graded-factuality",
+    "moderation",
+    "perplexity",
+    "perplexity-score",
+    "pi",
     "python",
     "rouge-n",
+    "ruby",
+    "search-rubric",
+    "select-best",
     "similar",
+    "tool-call-f1",
+    "webhook",
 ];
+
+/// The kinds that do.
+const EXPRESSED: [&str; 7] =
+    ["equals", "contains", "icontains", "starts-with", "contains-any", "icontains-any", "regex"];
 
 /// One assertion: its kind as promptfoo names it, and the texts that it compares with.
 #[derive(Debug, Clone, Default)]
@@ -33,28 +78,56 @@ pub(super) struct Assertion {
 }
 
 impl Assertion {
-    /// A cell of promptfoo's CSV: `contains: text`, or the text that the answer is to be.
-    pub(super) fn of_cell(cell: &str) -> Assertion {
-        let found = cell.split_once(':').map(|(kind, value)| (kind.trim(), value.trim()));
-        let is_kind = |kind: &str| {
-            let kind = kind.strip_prefix("not-").unwrap_or(kind);
-            OTHERS.contains(&kind) || pattern(kind, &[String::new()]).is_some()
+    /// An assertion of a kind. Lists of texts are also written as one text with commas.
+    pub(super) fn new(kind: String, values: Vec<String>) -> Assertion {
+        let values = match values.as_slice() {
+            [text] if kind.ends_with("contains-any") => {
+                text.split(',').map(|value| value.trim().to_owned()).collect()
+            }
+            _ => values,
         };
-        match found.filter(|(kind, _)| is_kind(kind)) {
-            Some((kind, value)) => Assertion { kind: kind.to_owned(), values: vec![value.to_owned()] },
-            None => Assertion { kind: "equals".to_owned(), values: vec![cell.trim().to_owned()] },
+        Assertion { kind, values }
+    }
+
+    /// A cell of promptfoo's CSV: `contains: text`, `similar(0.8): text`, or the text that the answer is to be.
+    pub(super) fn of_cell(cell: &str) -> Assertion {
+        let (kind, value) = cell.split_once(':').unwrap_or((cell, ""));
+        let name = kind.trim().split('(').next().unwrap_or_default();
+        let name = name.strip_prefix("not-").unwrap_or(name);
+        let is_kind = OTHERS.contains(&name) || EXPRESSED.contains(&name) && cell.contains(':');
+        match is_kind {
+            true => Assertion::new(kind.trim().to_owned(), vec![value.trim().to_owned()]),
+            false => Assertion::new("equals".to_owned(), vec![cell.trim().to_owned()]),
         }
     }
 
     /// An assertion as JSON.
     pub(super) fn of_json(assertion: &Json) -> Assertion {
         let kind = assertion["type"].as_str().unwrap_or_default().to_owned();
-        Assertion { kind, values: texts(&assertion["value"]) }
+        Assertion::new(kind, texts(&assertion["value"]))
     }
 
     /// The `ideal` of OpenAI's evals: one of these texts is to be in the answer.
     pub(super) fn of_ideal(ideal: &Json) -> Assertion {
         Assertion { kind: "contains-any".to_owned(), values: texts(ideal) }
+    }
+
+    /// As an expression; none where one expression cannot say it.
+    fn pattern(&self) -> Option<String> {
+        // What stands in another file is not read, and an empty text is in every answer.
+        let values: Vec<&str> = self.values.iter().map(|value| value.trim()).collect();
+        if values.is_empty() || values.iter().any(|value| value.is_empty() || value.starts_with("file://")) {
+            return None;
+        }
+        let escaped = values.iter().map(|value| regex::escape(value)).collect::<Vec<_>>().join("|");
+        match &*self.kind {
+            "equals" => Some(format!(r"^\s*(?:{escaped})\s*$")),
+            "contains" | "contains-any" => Some(escaped),
+            "icontains" | "icontains-any" => Some(format!("(?i){escaped}")),
+            "starts-with" => Some(format!("^(?:{escaped})")),
+            "regex" | OWN => Some(values[0].to_owned()),
+            _ => None,
+        }
     }
 }
 
@@ -65,30 +138,6 @@ fn texts(value: &Json) -> Vec<String> {
         Json::Number(number) => vec![number.to_string()],
         Json::Array(values) => values.iter().flat_map(texts).collect(),
         _ => Vec::new(),
-    }
-}
-
-/// The expression of an assertion; none where one expression cannot say it.
-fn pattern(kind: &str, values: &[String]) -> Option<String> {
-    if values.iter().any(|value| value.starts_with("file://")) {
-        return None;
-    }
-    let one = || values.first().map(|value| regex::escape(value));
-    let any = || {
-        // promptfoo also takes a list in one text, separated by commas.
-        let values = values.iter().flat_map(|value| value.split(','));
-        let values: Vec<String> = values.map(|value| regex::escape(value.trim())).collect();
-        (!values.is_empty()).then(|| values.join("|"))
-    };
-    match kind {
-        "equals" => one().map(|text| format!(r"^\s*{text}\s*$")),
-        "contains" => one(),
-        "icontains" => one().map(|text| format!("(?i){text}")),
-        "starts-with" => one().map(|text| format!("^{text}")),
-        "contains-any" => any(),
-        "icontains-any" => any().map(|texts| format!("(?i){texts}")),
-        "regex" => values.first().cloned(),
-        _ => None,
     }
 }
 
@@ -103,19 +152,22 @@ impl Expectations {
     ///
     /// # Errors
     ///
-    /// The expression does not compile.
+    /// An expression of our own does not compile. Those of others may be written in another language.
     pub(super) fn of(&mut self, assertions: &[Assertion]) -> Result<Option<Regex>, regex::Error> {
         let mut expected = None;
         for assertion in assertions {
-            match pattern(&assertion.kind, &assertion.values) {
-                Some(pattern) if expected.is_none() => expected = Some(Regex::new(&pattern)?),
-                Some(_) => {
-                    self.left_out.insert(format!("a second assertion ({})", assertion.kind));
+            let left_out = match assertion.pattern().map(|pattern| Regex::new(&pattern)) {
+                Some(Ok(pattern)) if expected.is_none() => {
+                    expected = Some(pattern);
+                    continue;
                 }
-                None => {
-                    self.left_out.insert(assertion.kind.clone());
-                }
-            }
+                Some(Ok(_)) => format!("a second assertion ({})", assertion.kind),
+                Some(Err(error)) if assertion.kind == OWN => return Err(error),
+                Some(Err(_)) => format!("{} `{}`", assertion.kind, assertion.values.join(" ")),
+                None if assertion.kind.is_empty() => "an assertion without a type".to_owned(),
+                None => assertion.kind.clone(),
+            };
+            self.left_out.insert(left_out);
         }
         Ok(expected)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::expectation::{Assertion, Expectations};
+use super::expectation::{Assertion, Expectations, OWN};
 use super::own::stem;
 use super::{Ids, Kind, Message, Question, Suite};
 use crate::document::{Place, Problem};
@@ -66,6 +66,8 @@ pub(super) fn read_csv(file: &Path, text: &Arc<str>, problems: &mut Vec<Problem>
             }
         };
         let start = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0));
+        // A row begins behind the end of the line before it, of which the reader leaves a part.
+        let start = start + (text.len() - start - text[start..].trim_start_matches(['\r', '\n']).len());
         let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
         let cells: BTreeMap<&str, &str> = names
             .iter()
@@ -75,8 +77,12 @@ pub(super) fn read_csv(file: &Path, text: &Arc<str>, problems: &mut Vec<Problem>
             .collect();
         let question = record.get(asked).unwrap_or_default().trim().to_owned();
         let place = Place { text: Arc::clone(text), span: start..end };
-        let question = plain(ids.of(&question), question, Some(place));
-        let label = |key: &str| cells.get(key).map(|cell| (*cell).to_owned());
+        let label = |key: &str| {
+            let cell = cells.get(key).or_else(|| cells.get(format!("__metadata:{key}").as_str()));
+            cell.map(|cell| (*cell).to_owned())
+        };
+        let id = label("id").map_or_else(|| ids.of(&question), |id| id.trim().to_owned());
+        let question = plain(id, question, Some(place));
         let mut question = labelled(question, label, file, problems);
         // Ours is an expression; promptfoo's are the columns `__expected`, `__expected1` and so on.
         let own = label("expect").map(own_expression);
@@ -158,7 +164,7 @@ pub(super) fn read_jsonl(file: &Path, text: &Arc<str>, problems: &mut Vec<Proble
         ]);
         let label = |key: &str| own.get(key).cloned().flatten().or_else(|| joined(line.metadata.get(key)?));
         let mut question = labelled(question, label, file, problems);
-        let own = line.expect.map(own_expression);
+        let own = line.expect.or_else(|| label("expect")).map(own_expression);
         let assertions: Vec<Assertion> = own
             .into_iter()
             .chain(line.assert.iter().map(Assertion::of_json))
@@ -171,8 +177,8 @@ pub(super) fn read_jsonl(file: &Path, text: &Arc<str>, problems: &mut Vec<Proble
     Some(suite)
 }
 
-fn own_expression(pattern: String) -> Assertion {
-    Assertion { kind: "regex".to_owned(), values: vec![pattern] }
+pub(super) fn own_expression(pattern: String) -> Assertion {
+    Assertion { kind: OWN.to_owned(), values: vec![pattern] }
 }
 
 /// A text, or a list of texts with commas between them.

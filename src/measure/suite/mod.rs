@@ -137,7 +137,7 @@ pub fn read_suite(file: &Path) -> Result<(Suite, Vec<Problem>), Vec<Problem>> {
     let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(&text).into();
     let mut problems = Vec::new();
     let extension = file.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    let suite = match extension.as_deref() {
+    let mut suite = match extension.as_deref() {
         Some("yaml" | "yml") => own::read_yaml(file, &text, &mut problems),
         Some("jsonl") => foreign::read_jsonl(file, &text, &mut problems),
         Some("csv") => foreign::read_csv(file, &text, &mut problems),
@@ -147,12 +147,23 @@ pub fn read_suite(file: &Path) -> Result<(Suite, Vec<Problem>), Vec<Problem>> {
             None
         }
     };
-    if let Some(suite) = &suite {
+    if let Some(suite) = &mut suite {
+        suite.questions.iter_mut().for_each(trim);
         check(suite, &mut problems);
     }
     match suite {
         Some(suite) if !problems.iter().any(Problem::is_error) => Ok((suite, problems)),
         _ => Err(problems),
+    }
+}
+
+/// White space around a text says nothing, whatever form it was written in.
+fn trim(question: &mut Question) {
+    let messages = question.messages.iter_mut().map(|message| &mut message.content);
+    for text in messages.chain([&mut question.id, &mut question.family]) {
+        if text.trim().len() != text.len() {
+            *text = text.trim().to_owned();
+        }
     }
 }
 
@@ -226,6 +237,14 @@ impl Suite {
         self.questions.iter().filter(unknown).map(problem).collect()
     }
 
+    /// Its name as that of a folder: nothing in it leads elsewhere.
+    pub fn folder(&self) -> String {
+        let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.' | ' ');
+        let name: String = self.name.chars().map(|letter| if plain(letter) { letter } else { '-' }).collect();
+        let name = name.trim_start_matches(['.', ' ']).to_owned();
+        if name.is_empty() { "suite".to_owned() } else { name }
+    }
+
     /// Why a run of it could show no effect, where that is so.
     pub fn without_organic(&self) -> Option<Problem> {
         let has_organic = self.questions.iter().any(|question| question.kind == Kind::Organic);
@@ -278,18 +297,19 @@ fn slug(text: &str) -> String {
 /// Ids from texts, each made unique by a number.
 #[derive(Default)]
 struct Ids {
-    seen: std::collections::BTreeMap<String, usize>,
+    seen: std::collections::BTreeSet<String>,
 }
 
 impl Ids {
     fn of(&mut self, text: &str) -> String {
         let slug = slug(text);
-        let count = self.seen.entry(slug.clone()).or_default();
-        *count += 1;
-        match (*count, slug.is_empty()) {
-            (1, false) => slug,
-            (count, true) => format!("question-{count}"),
-            (count, false) => format!("{slug}-{count}"),
+        let slug = if slug.is_empty() { "question".to_owned() } else { slug };
+        let mut id = slug.clone();
+        let mut number = 1;
+        while !self.seen.insert(id.clone()) {
+            number += 1;
+            id = format!("{slug}-{number}");
         }
+        id
     }
 }

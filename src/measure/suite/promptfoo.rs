@@ -10,7 +10,7 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde_json::Value as Json;
 
 use super::expectation::{Assertion, Expectations};
-use super::foreign::{empty, expect, labelled, plain, question_of};
+use super::foreign::{empty, expect, labelled, own_expression, plain, question_of};
 use super::{Ids, Message, Question, Suite};
 use crate::document::{Key, Node, Place, Problem, Value};
 
@@ -22,11 +22,26 @@ pub(super) fn promptfoo(file: &Path, text: &Arc<str>, root: &Node, problems: &mu
     let (mut ids, mut expectations) = (Ids::default(), Expectations::default());
     // What holds for every test that does not say otherwise.
     let default = child(root, "defaultTest");
+    if default.and_then(string).is_some() {
+        problems.push(
+            Problem::error(file, "`defaultTest` stands in another file")
+                .hint("write its `vars`, `assert` and `metadata` into this file"),
+        );
+    }
     for test in items(child(root, "tests")) {
         let line = text[test.span.start..].lines().next().map_or(0, str::len);
         let place = Place { text: Arc::clone(text), span: test.span.start..test.span.start + line };
         let vars = vars(file, &place, [default, Some(test)], problems);
-        let assertions = [Some(test), default].into_iter().flatten().flat_map(assertions).collect::<Vec<_>>();
+        let theirs = [Some(test), default].into_iter().flatten().flat_map(assertions);
+        let label = |key: &str| {
+            let of = |node: &Node| {
+                let node = child(child(node, "metadata")?, key)?;
+                Some(items(Some(node)).filter_map(string).collect::<Vec<_>>().join(","))
+            };
+            of(test).or_else(|| of(default?))
+        };
+        let assertions: Vec<Assertion> =
+            label("expect").map(own_expression).into_iter().chain(theirs).collect();
         let mut asked: Vec<String> = Vec::new();
         if prompts.is_empty() {
             asked.extend(question_of(&vars));
@@ -69,13 +84,6 @@ pub(super) fn promptfoo(file: &Path, text: &Arc<str>, root: &Node, problems: &mu
                     suite.questions.last().map_or(question.family, |before: &Question| before.family.clone());
             }
             question.messages = messages.unwrap_or(question.messages);
-            let label = |key: &str| {
-                let of = |node: &Node| {
-                    let node = child(child(node, "metadata")?, key)?;
-                    Some(items(Some(node)).filter_map(string).collect::<Vec<_>>().join(","))
-                };
-                of(test).or_else(|| of(default?))
-            };
             let mut question = labelled(question, label, file, problems);
             expect(&mut question, &assertions, &mut expectations, file, problems);
             suite.questions.push(question);
@@ -90,7 +98,7 @@ fn prompts(file: &Path, root: &Node, problems: &mut Vec<Problem>) -> Vec<String>
     items(child(root, "prompts"))
         .filter_map(|node| string(node).or_else(|| child(node, "raw").and_then(string)))
         .filter(|prompt| {
-            let is_elsewhere = prompt.starts_with("file://");
+            let is_elsewhere = is_file(prompt);
             if is_elsewhere {
                 problems.push(
                     Problem::error(file, format!("the prompt `{prompt}` stands in another file"))
@@ -100,6 +108,13 @@ fn prompts(file: &Path, root: &Node, problems: &mut Vec<Problem>) -> Vec<String>
             !is_elsewhere
         })
         .collect()
+}
+
+/// Whether promptfoo takes a prompt for the name of a file.
+fn is_file(prompt: &str) -> bool {
+    const ENDINGS: [&str; 9] = [".txt", ".md", ".json", ".jsonl", ".yaml", ".yml", ".csv", ".js", ".py"];
+    let is_name = !prompt.trim().contains(char::is_whitespace) && !prompt.contains("{{");
+    prompt.starts_with("file://") || (is_name && ENDINGS.iter().any(|ending| prompt.trim().ends_with(ending)))
 }
 
 /// The variables of a test, over those of all tests.
@@ -126,9 +141,9 @@ fn vars(
 }
 
 fn assertions(test: &Node) -> impl Iterator<Item = Assertion> {
-    items(child(test, "assert")).map(|node| Assertion {
-        kind: child(node, "type").and_then(string).unwrap_or_default(),
-        values: items(child(node, "value")).filter_map(string).collect(),
+    items(child(test, "assert")).map(|node| {
+        let kind = child(node, "type").and_then(string).unwrap_or_default();
+        Assertion::new(kind, items(child(node, "value")).filter_map(string).collect())
     })
 }
 

@@ -215,3 +215,17 @@ fn bets() {
         close(process.p_value(), case["p_value"].as_f64().unwrap(), 1e-12);
     }
 }
+
+#[test]
+fn repeats_that_differ() {
+    for case in vectors()["cochran"].as_array().unwrap() {
+        let answers = |row: &Value| -> Vec<bool> {
+            row.as_array().unwrap().iter().map(|said| said == true || said == 1).collect()
+        };
+        let questions: Vec<Vec<bool>> = case[0].as_array().unwrap().iter().map(answers).collect();
+        close(st::cochran_q(&questions).unwrap(), case[1].as_f64().unwrap(), 1e-9);
+    }
+    assert_eq!(st::cochran_q(&[]), None);
+    assert_eq!(st::cochran_q(&[vec![true], vec![false]]), None);
+    assert_eq!(st::cochran_q(&[vec![true, true], vec![false, false]]), None, "nothing differs");
+}
