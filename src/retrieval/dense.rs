@@ -6,12 +6,16 @@ use std::sync::Arc;
 use super::admitted::Admitted;
 use super::kept::Kept;
 use super::vector::{Probe, Vector, cosines, distances, fetch, sketch_words};
+use crate::parallel;
 
 /// Items whose cosines are computed for one query. Up to so many items the search is exact; beyond, the
 /// ten nearest of 100,000 are among them in more than 99 of 100 cases.
 const SHORTLIST: usize = 2_048;
 /// For each of these, items whose parts are compared: those with the nearest wholes.
 const LONGER: usize = 2;
+
+/// Items from which a search takes milliseconds, far more than a thread does: it is spread.
+pub(super) const MANY: usize = 250_000;
 
 /// Items whose vectors are brought near the processor before their cosines are computed: as many as stay there.
 const AT_ONCE: usize = 128;
@@ -194,7 +198,15 @@ impl Dense {
             return (all, None);
         }
         let query = Probe::of(query);
-        let mut of_wholes = distances(&query, &self.wholes);
+        let mut of_wholes = match self.items.len() {
+            MANY.. => {
+                let (one, other) = self.wholes.split_at(self.items.len() / 2 * sketch_words(self.dimension));
+                let (mut one, other) = parallel::both(|| distances(&query, one), || distances(&query, other));
+                one.extend(other);
+                one
+            }
+            _ => distances(&query, &self.wholes),
+        };
         if let Some(among) = among {
             let others = of_wholes.iter_mut().enumerate().filter(|(item, _)| !among.holds(*item));
             others.for_each(|(_, distance)| *distance = NOWHERE);

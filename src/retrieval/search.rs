@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::admitted::Admitted;
-use super::dense::{Dense, Near};
+use super::dense::{Dense, MANY, Near};
 use super::gate::{Gate, decide};
 use super::index::Index;
 use super::language::detect;
@@ -76,8 +76,6 @@ const SHARE_POWER: f32 = 0.7;
 const OTHER_LANGUAGE: f32 = 0.9;
 /// Likeness from which two items say the same.
 const DUPLICATE: f32 = 0.97;
-/// Items from which the two halves of a search run at once: each takes milliseconds, far more than a thread.
-const MANY: usize = 250_000;
 
 /// The vectors of a query.
 #[derive(Debug, Clone)]
