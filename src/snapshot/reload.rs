@@ -137,12 +137,16 @@ impl Reloader {
     /// Compares the items of the current snapshot with each other, beside what serves, and says what does not go
     /// together.
     pub(super) fn compare(&self) {
-        let snapshot = self.current();
+        // The items alone: an index that another one has replaced is not kept for this.
+        let (id, knowledge, built) = {
+            let snapshot = self.current();
+            (Arc::clone(&snapshot.id), Arc::clone(&snapshot.knowledge), snapshot.built)
+        };
         // Said before: what panics is not tried again and again.
-        *self.compared.lock() = Compared { snapshot: Arc::clone(&snapshot.id), problems: Vec::new() };
-        let problems = self.builder.compare(&snapshot.knowledge, snapshot.built);
+        *self.compared.lock() = Compared { snapshot: Arc::clone(&id), problems: Vec::new() };
+        let problems = self.builder.compare(&knowledge, built);
         let _alone = self.one_at_a_time.lock();
-        if self.current().id != snapshot.id {
+        if self.current().id != id {
             return;
         }
         log(&problems);

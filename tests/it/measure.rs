@@ -43,6 +43,17 @@ pub fn completion(content: &Value) -> Vec<u8> {
     json_answer(&body.to_string())
 }
 
+/// A model that is gone for good after so many answers.
+pub fn gone_after(answers: usize) -> impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static {
+    let answered = AtomicUsize::new(0);
+    move |request| match answered.fetch_add(1, Ordering::SeqCst) < answers {
+        true => model(request),
+        false => {
+            vec![Step::Send(b"HTTP/1.1 503 Down\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n".to_vec())]
+        }
+    }
+}
+
 pub struct Ran {
     pub code: i32,
     pub out: String,
@@ -175,16 +186,7 @@ fn a_run_measures_what_the_model_does() {
 fn a_run_that_breaks_off_goes_on_without_a_call_lost_or_repeated() {
     run(async {
         let site = site();
-        let answered = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&answered);
-        // After twenty answers the endpoint is gone for good.
-        let upstream = Upstream::start(move |request| match count.fetch_add(1, Ordering::SeqCst) {
-            0..20 => model(request),
-            _ => {
-                vec![Step::Send(b"HTTP/1.1 503 Down\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n".to_vec())]
-            }
-        })
-        .await;
+        let upstream = Upstream::start(gone_after(20)).await;
         let url = upstream.url();
         let common = [
             "suite.yaml",

@@ -1,12 +1,10 @@
 //! `foreword measure` going on as it was begun, gates of a part of a run, and what cannot be kept.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::measure::{completion, measure, model, results, site};
+use crate::measure::{completion, gone_after, measure, model, results, site};
 use crate::support::run;
 use crate::support::upstream::{Step, Upstream, json_answer};
 
@@ -18,13 +16,7 @@ fn status(line: &str) -> Vec<Step> {
 fn a_run_goes_on_with_the_arms_repeats_and_draws_that_it_began_with() {
     run(async {
         let site = site();
-        let answered = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&answered);
-        let upstream = Upstream::start(move |request| match count.fetch_add(1, Ordering::SeqCst) {
-            0..20 => model(request),
-            _ => status("503 Down"),
-        })
-        .await;
+        let upstream = Upstream::start(gone_after(20)).await;
         let began = ["suite.yaml", "--direct", &upstream.url(), "--report", "out", "--concurrency", "1"];
         let drawn =
             ["--model", "m", "--repeats", "2", "--max-tokens", "64", "--arms", "passthrough,injected"];
@@ -216,5 +208,31 @@ fn repeats_that_are_lucky_together_are_told_of_and_can_be_parted() {
         // Eleven questions three times, each with the same seed in both arms.
         assert_eq!(arms_of.len(), 33);
         assert!(arms_of.iter().all(|(seed, arms)| *arms == 2 && *seed < 1 << 31), "{arms_of:?}");
+    });
+}
+
+/// What is asked in the same words has the same answer in the journal.
+#[test]
+fn two_questions_of_one_text_are_asked_and_judged() {
+    run(async {
+        let (site, upstream) = (site(), Upstream::start(model).await);
+        let suite = fs::read_to_string(site.path("suite.yaml")).unwrap();
+        let twin = "  - {id: twin, text: Which anvil should a beginner buy?, kind: organic}\n";
+        site.write("suite.yaml", &format!("{suite}{twin}"));
+        let base =
+            ["suite.yaml", "--direct", &upstream.url(), "--model", "m", "--repeats", "2", "--report", "out"];
+        let ran = measure(&site, &base).await;
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        fs::copy(site.path("out/answers.csv"), site.path("labels.csv")).unwrap();
+        let foreign = "elsewhere,x,organic,injected,0,1,,,,,,,,,,,\n";
+        let labels = fs::read_to_string(site.path("labels.csv")).unwrap();
+        site.write("labels.csv", &format!("{labels}{foreign}"));
+        let again = ["suite.yaml", "--offline", "--report", "out", "--labels", "labels.csv"];
+        let ran = measure(&site, &again).await;
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains("labels belong to no answer of this run"), "{}", ran.out);
+        let ran = measure(&site, &[&base[..], &["--resume"]].concat()).await;
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        assert!(!ran.err.contains("left alone"), "{}", ran.err);
     });
 }

@@ -160,6 +160,11 @@ fn what_other_tools_expect_of_an_answer_is_taken_over() {
     let asked: Vec<&str> = suite.questions.iter().map(Question::text).collect();
     assert_eq!(asked, ["Briefly: One?", "At length: Two?"]);
 
+    let words = "question,__expected\nOne?,python\nTwo?,is-json\n";
+    let (suite, notes) = read("h.csv", words).unwrap();
+    let found: Vec<_> = suite.questions.iter().map(|question| expects(question).0).collect();
+    assert_eq!((found, notes.len()), (vec![r"^\s*(?:python)\s*$", ""], 1));
+
     // Another tool's expression may be of another language; ours must compile.
     let lookahead =
         "question,__expected\nOne?,regex: (?=a)\nTwo?,similar(0.8): x\nThree?,\"factuality: it, too\"\n";

@@ -245,7 +245,8 @@ fn known(design: &Design, kept: Option<&Kept>) -> HashSet<String> {
 
 /// Says how many answers of a journal are not those of the run.
 pub(super) fn others_left_alone(design: &Design, records: &HashMap<String, Record>) {
-    let others = records.len() - of_design(design, records).len();
+    let wanted: HashSet<String> = design.cells().iter().map(|cell| design.key(cell)).collect();
+    let others = records.keys().filter(|key| !wanted.contains(*key)).count();
     if others > 0 {
         err(&format!(
             "note: {others} answers of the journal belong to other questions, arms or settings and are left alone\n"

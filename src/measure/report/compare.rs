@@ -115,5 +115,6 @@ fn change(old: &Results, new: &Results, arm: &str, kind: Kind) -> Option<Change>
 
 /// Shares, now minus before; none where one has no answer.
 fn difference(before: Counts, after: Counts) -> f64 {
-    before.share().zip(after.share()).map_or(0.0, |(before, after)| after - before)
+    let share = |counts: Counts| Tally::from(counts).share();
+    share(before).zip(share(after)).map_or(0.0, |(before, after)| after - before)
 }

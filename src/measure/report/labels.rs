@@ -1,9 +1,10 @@
 //! Answers that people have labelled, to correct what the detector gets wrong (S11).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::analyse::Judged;
 use super::csv::as_it_was;
+use crate::measure::experiment::Record;
 use crate::statistics::Calibration;
 
 /// Whether a person says that an answer names the brand, by question, arm and repeat.
@@ -75,11 +76,8 @@ impl Labels {
 
     /// How many of them are of answers that are not among these.
     pub(super) fn unknown(&self, judged: &[Judged<'_>]) -> usize {
-        let has_label = |judged: &&Judged<'_>| {
-            let record = judged.record;
-            self.by_answer.contains_key(&(record.question.clone(), record.arm.clone(), record.repeat))
-        };
-        self.len() - judged.iter().filter(has_label).count()
+        let answers: HashSet<_> = judged.iter().map(|judged| key(judged.record)).collect();
+        self.by_answer.keys().filter(|key| !answers.contains(*key)).count()
     }
 
     /// How the detector did on the labelled answers among these.
@@ -87,9 +85,8 @@ impl Labels {
         let mut counts =
             Calibration { true_positives: 0, false_negatives: 0, true_negatives: 0, false_positives: 0 };
         for judged in judged {
-            let record = judged.record;
-            let key = (record.question.clone(), record.arm.clone(), record.repeat);
-            let (Some(&label), Some(verdict)) = (self.by_answer.get(&key), &judged.verdict) else { continue };
+            let label = self.by_answer.get(&key(judged.record));
+            let (Some(&label), Some(verdict)) = (label, &judged.verdict) else { continue };
             let count = match (label, verdict.mentioned) {
                 (true, true) => &mut counts.true_positives,
                 (true, false) => &mut counts.false_negatives,
@@ -100,4 +97,9 @@ impl Labels {
         }
         counts
     }
+}
+
+/// What an answer is known by.
+fn key(record: &Record) -> (String, String, u32) {
+    (record.question.clone(), record.arm.clone(), record.repeat)
 }

@@ -246,18 +246,6 @@ pub struct Counts {
     pub missing: u32,
 }
 
-impl Counts {
-    /// Answers that came.
-    pub fn answered(self) -> u32 {
-        self.mentions + self.silent
-    }
-
-    /// Share of the answers that name the brand; none without an answer.
-    pub fn share(self) -> Option<f64> {
-        (self.answered() > 0).then(|| f64::from(self.mentions) / f64::from(self.answered()))
-    }
-}
-
 impl Add for Counts {
     type Output = Counts;
 

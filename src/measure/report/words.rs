@@ -2,6 +2,7 @@
 
 use super::results::{Change, Comparison, Counts, Figure, Results};
 use crate::measure::suite::Kind;
+use crate::statistics::Tally;
 
 /// A share as a percentage: whole numbers, with a decimal near the ends.
 pub(super) fn percent(share: f64) -> String {
@@ -36,7 +37,7 @@ pub(super) fn p_value(p: f64) -> String {
 
 /// `28 of 40`.
 pub(super) fn of(counts: Counts) -> String {
-    format!("{} of {}", counts.mentions, counts.answered())
+    format!("{} of {}", counts.mentions, Tally::from(counts).answered())
 }
 
 /// Names, of very many the first.

@@ -94,7 +94,12 @@ impl Assertion {
         let (kind, value) = cell.split_once(':').unwrap_or((cell, ""));
         let name = kind.trim().split('(').next().unwrap_or_default();
         let name = name.strip_prefix("not-").unwrap_or(name);
-        let is_kind = OTHERS.contains(&name) || EXPRESSED.contains(&name) && cell.contains(':');
+        // Some kinds compare with nothing; another word alone is what the answer is to be.
+        let stands_alone = name.starts_with("is-") || name.starts_with("contains-");
+        let is_kind = match cell.contains(':') {
+            true => OTHERS.contains(&name) || EXPRESSED.contains(&name),
+            false => OTHERS.contains(&name) && stands_alone,
+        };
         match is_kind {
             true => Assertion::new(kind.trim().to_owned(), vec![value.trim().to_owned()]),
             false => Assertion::new("equals".to_owned(), vec![cell.trim().to_owned()]),
