@@ -110,7 +110,7 @@ fn read_row(
 }
 
 fn read_entry(source: &Source, node: &Node, collector: &mut Collector<'_>) {
-    let mut table = Table::new(node, &source.file, &source.text, collector.problems);
+    let mut table = Table::new(node, &source.file, &source.text, &mut collector.problems);
     let explicit = table.string("id").filter(|id| !id.is_empty());
     let question = table.string("question");
     let answer = table.string("answer");

@@ -1,15 +1,12 @@
-//! Items as they are found become items that may serve: ids, sizes, dates.
+//! Items as they are found in a file become items that may serve: ids, sizes, dates.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::files::{Limits, Source};
 use super::item::{Body, Item, Origin, Validity};
-use crate::document::{Place, Problem, Table};
+use crate::document::{Problem, Table};
 
 /// Longest slug, in characters.
 const LONGEST_SLUG: usize = 60;
@@ -77,32 +74,29 @@ pub(super) enum DraftId {
     Derived(String),
 }
 
-/// Gathers the items of one brand.
+/// An item with the place in its file.
+pub(super) struct Found {
+    pub(super) item: Arc<Item>,
+    /// The place that problems with it show.
+    pub(super) span: Range<usize>,
+}
+
+/// Gathers the items of one file.
 pub(super) struct Collector<'a> {
     root: &'a Path,
     brand: &'a str,
     limits: &'a Limits,
-    now: Timestamp,
-    items: Vec<Arc<Item>>,
-    /// Line of each id's first item.
-    seen: HashMap<String, String>,
-    pub(super) problems: &'a mut Vec<Problem>,
+    pub(super) found: Vec<Found>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(
-        root: &'a Path,
-        brand: &'a str,
-        limits: &'a Limits,
-        now: Timestamp,
-        problems: &'a mut Vec<Problem>,
-    ) -> Collector<'a> {
-        Collector { root, brand, limits, now, items: Vec::new(), seen: HashMap::new(), problems }
+    pub(super) fn new(root: &'a Path, brand: &'a str, limits: &'a Limits) -> Collector<'a> {
+        Collector { root, brand, limits, found: Vec::new(), problems: Vec::new() }
     }
 
     /// Takes an item in, or says why not.
     pub(super) fn add(&mut self, source: &Source, draft: Draft) {
-        let place = || Place { text: Arc::clone(&source.text), span: draft.span.clone() };
         let line = source.line(draft.span.start);
         let id = match &draft.id {
             DraftId::Explicit(id) => format!("{}/{id}", self.brand),
@@ -125,7 +119,7 @@ impl<'a> Collector<'a> {
         if item.title().trim().is_empty() || item.text().trim().is_empty() {
             self.problems.push(
                 Problem::warning(&source.file, "the item is empty and is left out")
-                    .at(place())
+                    .at(source.place(draft.span))
                     .hint("write what it should say, or delete it"),
             );
             return;
@@ -137,42 +131,12 @@ impl<'a> Collector<'a> {
                     &source.file,
                     format!("the item has {size} bytes, more than {}", self.limits.max_item_bytes),
                 )
-                .at(place())
+                .at(source.place(draft.span))
                 .hint("split it into several items, or raise knowledge.max_item_bytes"),
             );
             return;
         }
-        let here = format!("{}:{line}", source.file.display());
-        if let Some(first) = self.seen.get(&item.id) {
-            self.problems.push(
-                Problem::error(&source.file, format!("the id `{}` is taken by the item at {first}", item.id))
-                    .at(place())
-                    .hint("give one of the two another title, or an id of its own: `# Title {#my-id}`"),
-            );
-            return;
-        }
-        self.seen.insert(item.id.clone(), here);
-        self.note_validity(source, &item, place());
-        self.items.push(Arc::new(item));
-    }
-
-    fn note_validity(&mut self, source: &Source, item: &Item, place: Place) {
-        let (what, hint) = match item.validity {
-            Validity { until: Some(until), .. } if until <= self.now => {
-                (format!("the item has expired at {until}"), "renew or delete it")
-            }
-            Validity { from: Some(from), .. } if from > self.now => {
-                (format!("the item is not valid before {from}"), "nothing to do: it joins in by itself")
-            }
-            _ => return,
-        };
-        self.problems.push(Problem::note(&source.file, what).at(place).hint(hint));
-    }
-
-    /// The items, sorted by id.
-    pub(super) fn finish(mut self) -> Vec<Arc<Item>> {
-        self.items.sort_by(|a, b| a.id.cmp(&b.id));
-        self.items
+        self.found.push(Found { item: Arc::new(item), span: draft.span });
     }
 }
 

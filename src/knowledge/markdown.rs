@@ -55,7 +55,7 @@ fn front_matter(source: &Source, collector: &mut Collector<'_>) -> Option<(Meta,
     };
     match parse_yaml(&source.text[front.clone()], front.start) {
         Ok(node) => {
-            let mut table = Table::new(&node, &source.file, &source.text, collector.problems);
+            let mut table = Table::new(&node, &source.file, &source.text, &mut collector.problems);
             let meta = Meta::read(&mut table);
             let title = table.string("title").unwrap_or(stem);
             table.finish();

@@ -15,4 +15,4 @@ mod plain;
 pub use files::Limits;
 pub use filter::Filter;
 pub use item::{Body, Brand, Disclosure, Item, Knowledge, Origin, Validity};
-pub use load::{Loaded, load};
+pub use load::{Loaded, Reader, load};

@@ -17,7 +17,7 @@ use crate::parallel;
 
 /// Prompts that are about no brand.
 const COHORT: &str = include_str!("cohort.txt");
-/// Products of prompts and vectors that one calibration may cost; larger indexes take fewer prompts.
+/// Products of prompts and vectors, or items, that one calibration may cost; larger indexes take fewer prompts.
 const MAX_PRODUCTS: usize = 20_000_000;
 /// The share of the items that may have changed for each change to be looked at by itself, as a divisor.
 const FEW_CHANGES: usize = 64;
@@ -72,7 +72,7 @@ impl Calibration {
         kept: Option<&Kept<'_>>,
     ) -> Calibration {
         let count = cohort().count();
-        let most = (MAX_PRODUCTS / index.vectors().max(1)).clamp(MIN_PROMPTS, count);
+        let most = (MAX_PRODUCTS / index.vectors().max(index.len()).max(1)).clamp(MIN_PROMPTS, count);
         let prompts: Vec<(usize, &str)> = cohort()
             .enumerate()
             .filter(|(number, _)| number * most / count != (number + 1) * most / count)

@@ -1,6 +1,7 @@
 //! Nearest neighbours by cosine: sketches of one bit a number say which items may be near, exact cosines
 //! which of them are. What else was tried is in `docs/retrieval.md`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::admitted::Admitted;
@@ -146,11 +147,14 @@ impl Dense {
     /// for; `None`: among all.
     pub(super) fn near(&self, query: &Vector, count: usize, among: Option<&Admitted>) -> Near {
         let (shortlist, reach) = self.shortlist(query, SHORTLIST.max(count), among);
-        let mut found: Vec<(f32, usize)> = Vec::with_capacity(shortlist.len());
-        for items in shortlist.chunks(AT_ONCE) {
-            fetch(items.iter().flat_map(|&item| self.items[item].iter()));
-            found.extend(items.iter().map(|&item| (self.cosine(item, query), item)));
-        }
+        let (one, other) = shortlist.split_at(shortlist.len() / 2);
+        let mut found = match self.items.len() {
+            MANY.. => {
+                let (one, other) = parallel::both(|| self.likenesses(one, query), || self.likenesses(other, query));
+                [one, other].concat()
+            }
+            _ => self.likenesses(&shortlist, query),
+        };
         let by_likeness = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         if found.len() > count && count > 0 {
             found.select_nth_unstable_by(count - 1, by_likeness);
@@ -158,6 +162,16 @@ impl Dense {
         found.truncate(count);
         found.sort_unstable_by(by_likeness);
         Near { items: found.into_iter().map(|(_, item)| item).collect(), reach }
+    }
+
+    /// The likeness of items to a query, with the items.
+    fn likenesses(&self, items: &[usize], query: &Vector) -> Vec<(f32, usize)> {
+        let mut found = Vec::with_capacity(items.len());
+        for items in items.chunks(AT_ONCE) {
+            fetch(items.iter().flat_map(|&item| self.items[item].iter()));
+            found.extend(items.iter().map(|&item| (self.cosine(item, query), item)));
+        }
+        found
     }
 
     /// Those that were the nearest to a query in an earlier state, if no change since can have touched them: they
@@ -198,27 +212,41 @@ impl Dense {
             return (all, None);
         }
         let query = Probe::of(query);
-        let mut of_wholes = match self.items.len() {
+        let (all, middle) = (self.items.len(), self.items.len() / 2);
+        let likely = |items| self.nearest_wholes(items, &query, LONGER * count, among);
+        let likely = match all {
             MANY.. => {
-                let (one, other) = self.wholes.split_at(self.items.len() / 2 * sketch_words(self.dimension));
-                let (mut one, other) = parallel::both(|| distances(&query, one), || distances(&query, other));
-                one.extend(other);
-                one
+                let (one, other) = parallel::both(|| likely(0..middle), || likely(middle..all));
+                one.and(other, LONGER * count)
             }
-            _ => distances(&query, &self.wholes),
+            _ => likely(0..all),
         };
-        if let Some(among) = among {
-            let others = of_wholes.iter_mut().enumerate().filter(|(item, _)| !among.holds(*item));
-            others.for_each(|(_, distance)| *distance = NOWHERE);
-        }
-        let likely = nearest(&of_wholes, LONGER * count);
-        let of_likely: Vec<u16> = likely.places.iter().map(|&item| of_wholes[item]).collect();
-        let near = nearest(&self.joined(&likely.places, &of_likely, &query), count);
+        let near = nearest(&self.joined(&likely.places, &likely.distances, &query), count);
         let reach = match likely.farthest {
             Some(farthest) => Some(Reach::Whole(farthest)),
             None => near.farthest.map(Reach::Joined),
         };
         (near.places.into_iter().map(|place| likely.places[place]).collect(), reach)
+    }
+
+    /// Those of some items in a row whose wholes are nearest to a query.
+    fn nearest_wholes(
+        &self,
+        items: Range<usize>,
+        query: &Probe,
+        count: usize,
+        among: Option<&Admitted>,
+    ) -> Nearest {
+        let words = sketch_words(self.dimension);
+        let sketches = self.wholes.get(items.start * words..items.end * words).unwrap_or_default();
+        let mut distances = distances(query, sketches);
+        if let Some(among) = among {
+            let others = distances.iter_mut().zip(items.clone()).filter(|(_, item)| !among.holds(*item));
+            others.for_each(|(distance, _)| *distance = NOWHERE);
+        }
+        let mut nearest = nearest(&distances, count);
+        nearest.places.iter_mut().for_each(|place| *place += items.start);
+        nearest
     }
 
     /// How far items are from a query, by the distances of their wholes: these, and besides that of the nearest
@@ -258,8 +286,22 @@ impl Dense {
 struct Nearest {
     /// Where they stand, in their order.
     places: Vec<usize>,
+    /// What each of them is.
+    distances: Vec<u16>,
     /// The greatest of them, where others are left out.
     farthest: Option<u16>,
+}
+
+impl Nearest {
+    /// The `count` least of these and of others that stand behind them.
+    fn and(mut self, other: Nearest, count: usize) -> Nearest {
+        self.places.extend(other.places);
+        self.distances.extend(other.distances);
+        let both = nearest(&self.distances, count);
+        let places = both.places.into_iter().map(|place| self.places[place]).collect();
+        // What either has left out is no nearer than the farthest of its own.
+        Nearest { places, ..both }
+    }
 }
 
 /// The `count` least distances, of equal ones the first. What is [`NOWHERE`] is none of them.
@@ -268,6 +310,7 @@ fn nearest(distances: &[u16], count: usize) -> Nearest {
     // Of those at the farthest distance, as many as there is room for.
     let mut room = count - nearer;
     let mut places = Vec::with_capacity(count.min(distances.len()));
+    let mut least = Vec::with_capacity(count.min(distances.len()));
     for (block, distances) in distances.chunks(16).enumerate() {
         // Hardly any block holds one that is near, and a block is compared at once.
         if distances.iter().all(|distance| *distance > farthest) {
@@ -277,10 +320,11 @@ fn nearest(distances: &[u16], count: usize) -> Nearest {
             if distance < farthest || room > 0 {
                 room -= usize::from(distance == farthest);
                 places.push(16 * block + place);
+                least.push(distance);
             }
         }
     }
-    Nearest { farthest: (farthest < NOWHERE - 1).then_some(farthest), places }
+    Nearest { farthest: (farthest < NOWHERE - 1).then_some(farthest), places, distances: least }
 }
 
 /// The distance that is the `count`th from the least, and how many are less.
@@ -317,7 +361,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Changes, Dense, SHORTLIST};
+    use super::{Changes, Dense, NOWHERE, Nearest, SHORTLIST, nearest};
     use crate::retrieval::admitted::Admitted;
     use crate::retrieval::vector::Vector;
 
@@ -387,6 +431,21 @@ mod tests {
         let dense = Dense::new(vec![Arc::from([vector(1, 1), vector(1, 2)]); 2 * SHORTLIST], None);
         assert_eq!((dense.near(&vector(1, 3), 3, None).items, dense.len()), (vec![0, 1, 2], 4 * SHORTLIST));
         assert!(Dense::default().near(&vector(1, 3), 3, None).items.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn the_nearest_of_two_halves_are_the_nearest_of_all(
+            distances in prop::collection::vec(prop_oneof![0..9_u16, Just(NOWHERE)], 0..60),
+            middle in 0..60_usize,
+            count in 1..30_usize,
+        ) {
+            let middle = middle.min(distances.len());
+            let shown = |found: Nearest| (found.places, found.distances, found.farthest);
+            let (one, mut other) = (nearest(&distances[..middle], count), nearest(&distances[middle..], count));
+            other.places.iter_mut().for_each(|place| *place += middle);
+            prop_assert_eq!(shown(one.and(other, count)), shown(nearest(&distances, count)));
+        }
     }
 
     proptest! {

@@ -34,6 +34,6 @@ pub use names::NameMatcher;
 pub use pool::{Full, Pool, Slice};
 pub use query::{MAX_QUERY_BYTES, MAX_SAID, Query, Said, Speaker};
 pub use search::{Candidate, Hits, SearchSettings, Vectors, search, search_among};
-pub use store::{Identity, VectorStore};
+pub use store::{Identity, TextKey, VectorStore};
 pub use vector::Vector;
 pub use words::TopicWords;

@@ -35,6 +35,10 @@ const CUT: &str = "it is cut short";
 
 type Hash = [u8; HASH_BYTES];
 
+/// What the store calls a text whose tokens it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextKey(Hash);
+
 /// Files that this process has begun to write.
 static SAVES: AtomicU64 = AtomicU64::new(0);
 
@@ -174,15 +178,23 @@ impl VectorStore {
         self.unwritten = 0;
     }
 
-    /// The number of tokens of a text, counted if it is not known.
-    pub fn tokens(&mut self, tokenizer: &str, text: &str, count: impl FnOnce() -> u32) -> u32 {
+    /// The number of tokens of a text, counted if it is not known, and what it is called.
+    pub fn tokens(&mut self, tokenizer: &str, text: &str, count: impl FnOnce() -> u32) -> (u32, TextKey) {
         let added = &mut self.added;
-        let known = self.tokens.entry(hash(tokenizer, text)).or_insert_with(|| {
+        let hash = hash(tokenizer, text);
+        let known = self.tokens.entry(hash).or_insert_with(|| {
             *added = true;
             Used { value: count(), used: true }
         });
         known.used = true;
-        known.value
+        (known.value, TextKey(hash))
+    }
+
+    /// Keeps the number of tokens of a text.
+    pub fn keep_tokens(&mut self, text: &TextKey) {
+        if let Some(known) = self.tokens.get_mut(&text.0) {
+            known.used = true;
+        }
     }
 
     /// Writes what was asked for since it was opened or written, unless the file already holds just that, and

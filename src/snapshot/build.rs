@@ -12,10 +12,11 @@ use super::count::Counter;
 use super::meaning::Meaning;
 use super::served::ServedBrand;
 use super::state::{BuildReport, Snapshot};
+use super::told::{Tellings, Untellable};
 use super::veto::{TopicSettings, Veto, unknown_topics};
 use crate::document::{Problem, chain};
-use crate::inject::{Placement, Prepared, Recipe, Tokenizer, load_recipes};
-use crate::knowledge::{Brand, Item, Knowledge, Limits, Loaded, load};
+use crate::inject::{Placement, Recipe, Tokenizer, load_recipes};
+use crate::knowledge::{Brand, Item, Knowledge, Limits, Loaded, Reader};
 use crate::lint::{Clean, Levels, Linted, lint, lint_pairs};
 use crate::mentions::Lexicon;
 use crate::retrieval::{
@@ -55,8 +56,10 @@ pub struct Builder {
     pub(super) settings: SnapshotSettings,
     pub(super) embedder: Option<Arc<Embedder>>,
     search: SearchSettings,
-    /// The newest index of each brand: what has not changed since is not made again.
-    indexes: Mutex<HashMap<String, Arc<Index>>>,
+    /// The files as they were last read.
+    reader: Mutex<Reader>,
+    /// The newest index of each brand, and its items as they are told: what has not changed since is not made again.
+    newest: Mutex<HashMap<String, (Arc<Index>, Arc<Tellings>)>>,
     /// What topics mean, once it was learned.
     meaning: Mutex<Option<Arc<Meaning>>>,
     /// Texts of items in which no lint found anything.
@@ -72,8 +75,9 @@ impl Builder {
         embedder: Option<Arc<Embedder>>,
         search: SearchSettings,
     ) -> Builder {
-        let (indexes, meaning, clean, store) = Default::default();
-        Builder { settings, embedder, search, indexes, meaning, clean, store }
+        let reader = Mutex::new(Reader::new(settings.limits));
+        let (newest, meaning, clean, store) = Default::default();
+        Builder { settings, embedder, search, reader, newest, meaning, clean, store }
     }
 
     /// The folders that snapshots are built from.
@@ -104,7 +108,7 @@ impl Builder {
 
     /// The knowledge and all that is wrong with it.
     fn load(&self, now: Timestamp) -> Loaded {
-        let mut loaded = load(&self.settings.knowledge, &self.settings.limits, now);
+        let mut loaded = self.reader.lock().load(&self.settings.knowledge, now);
         loaded.problems.extend(lint(&self.linted(&loaded.knowledge, now), &mut self.clean.lock()));
         for brand in &loaded.knowledge.brands {
             loaded.problems.extend(unknown_topics(brand, &self.settings.knowledge));
@@ -154,7 +158,7 @@ impl Builder {
             return Err(problems);
         }
         report.took = started.elapsed();
-        let id = self.id(&knowledge.brands, &brands, &recipe, now);
+        let id = self.id(&knowledge.brands, &brands, &recipe);
         let next_boundary = next_boundary(&knowledge.brands, now);
         let snapshot = Snapshot {
             id,
@@ -183,22 +187,21 @@ impl Builder {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(ServedBrand, BuildReport), Problem> {
         let folder = || self.settings.knowledge.join(&brand.id);
-        let (index, report) = self.index(brand, (now, shared), store, progress).map_err(|error| {
-            Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
-                .hint("check the embedding model named by retrieval.model")
-        })?;
-        let mut prepared = HashMap::new();
-        let name: Arc<str> = Arc::from(brand.name.as_str());
-        for item in valid(brand, now) {
-            let rendered =
-                Prepared::new(recipe, Arc::clone(item), Arc::clone(&name), |text| counter.count(store, text))
-                    .map_err(|error| {
-                        Problem::error(folder().join(&item.origin.file), chain(&error))
-                            .hint("mend the recipe's template so that it tells every item")
-                    })?;
-            prepared.insert(item.id.clone(), rendered);
-        }
-        let pinned = valid(brand, now).filter(|item| item.pinned).map(|item| item.id.clone()).collect();
+        let earlier = self.newest.lock().get(&brand.id).cloned();
+        let (earlier_index, earlier_told) = earlier.unzip();
+        let (index, report) =
+            self.index(brand, (now, shared), earlier_index, store, progress).map_err(|error| {
+                Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
+                    .hint("check the embedding model named by retrieval.model")
+            })?;
+        let telling = (recipe, &*brand.name);
+        let told = Tellings::new(valid(brand, now), telling, earlier_told.as_deref(), counter, store)
+            .map_err(|Untellable { item, source }| {
+                Problem::error(self.settings.knowledge.join(&item.origin.file), chain(&source))
+                    .hint("mend the recipe's template so that it tells every item")
+            })?;
+        let told = Arc::new(told);
+        self.newest.lock().insert(brand.id.clone(), (Arc::clone(&index), Arc::clone(&told)));
         let names = std::iter::once(&brand.name).chain(&brand.aliases).cloned().collect();
         let veto = self.veto(brand, report.waiting > 0, store, progress).map_err(|error| {
             Problem::error(folder(), format!("the topics have no vectors: {error}"))
@@ -209,9 +212,8 @@ impl Builder {
             id: brand.id.clone(),
             name: brand.name.clone(),
             index,
-            prepared,
+            told,
             names,
-            pinned,
             never,
             veto,
             holdout: brand.holdout,
@@ -224,10 +226,10 @@ impl Builder {
         &self,
         brand: &Brand,
         (now, shared): (Timestamp, usize),
+        earlier: Option<Arc<Index>>,
         store: &mut VectorStore,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Arc<Index>, BuildReport), IndexError> {
-        let earlier = self.indexes.lock().get(&brand.id).cloned();
         let waiting = match &self.embedder {
             Some(_) if earlier.as_ref().is_none_or(|earlier| !earlier.has_vectors()) => {
                 Some(texts_without_vector(brand, now, store).len() + shared)
@@ -238,7 +240,6 @@ impl Builder {
         let embedder = self.embedder.as_deref().filter(|_| waiting.is_none());
         let (index, embedded) =
             Index::rebuild(brand, now, store, embedder, &self.search, earlier.as_ref(), progress)?;
-        self.indexes.lock().insert(brand.id.clone(), Arc::clone(&index));
         let waiting = waiting.unwrap_or(0);
         Ok((index, BuildReport { embedded, waiting, ..BuildReport::default() }))
     }
@@ -349,7 +350,7 @@ impl Builder {
         Some(Arc::clone(recipe))
     }
 
-    fn id(&self, brands: &[Brand], served: &[ServedBrand], recipe: &Recipe, now: Timestamp) -> Arc<str> {
+    fn id(&self, brands: &[Brand], served: &[ServedBrand], recipe: &Recipe) -> Arc<str> {
         let mut hash = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
             hash.update(&(bytes.len() as u64).to_le_bytes());
@@ -379,15 +380,7 @@ impl Builder {
                 )
                 .as_bytes(),
             );
-            for item in valid(brand, now) {
-                part(
-                    format!(
-                        "{:?}",
-                        (&item.id, &item.body, &item.tags, &item.audience, &item.source, item.pinned)
-                    )
-                    .as_bytes(),
-                );
-            }
+            served.told.iter().for_each(|told| part(told.hash.as_bytes()));
         }
         hash.finalize().to_hex()[..16].into()
     }

@@ -8,7 +8,9 @@ use crate::retrieval::{EmbedError, Embedder, Vector, VectorStore, cohort};
 use crate::topics::{Softmax, Topics, built_in, harmless};
 
 /// What a cosine of 1 weighs beside the classifier's scores.
-const COSINE_WEIGHT: f32 = 10.0;
+const COSINE_WEIGHT: f32 = 15.0;
+/// What it weighs that words of a turn are a topic's.
+const WORDS_WEIGHT: f32 = 5.0;
 /// A topic that the classifier deems less likely than this is not looked at closer: no nearness makes up for it.
 const HOPELESS: f32 = -6.0;
 
@@ -54,10 +56,14 @@ impl Meaning {
         TEXTS.iter().map(|(_, text)| *text).filter(|text| !store.keep(text)).collect()
     }
 
-    /// The built-in topic that a turn is nearest to, where it is nearer than what is harmless by at least `margin`.
-    pub(super) fn touched(&self, own: &Vector, margin: f32) -> Option<usize> {
+    /// The built-in topic that a turn is nearest to, where it is nearer than what is harmless by at least `margin`. `words`
+    /// is the topic that it touches by its words.
+    pub(super) fn touched(&self, own: &Vector, words: Option<usize>, margin: f32) -> Option<usize> {
         let scores = self.classes.scores(&own.numbers().collect::<Vec<_>>());
-        let beside_harmless = |topic: usize| scores[topic] - scores[self.topics.len()];
+        let beside_harmless = |topic: usize| {
+            let by_words = if words == Some(topic) { WORDS_WEIGHT } else { 0.0 };
+            scores[topic] - scores[self.topics.len()] + by_words
+        };
         let hopeful: Vec<usize> =
             (0..self.topics.len()).filter(|topic| beside_harmless(*topic) >= HOPELESS).collect();
         if hopeful.is_empty() {

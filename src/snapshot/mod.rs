@@ -16,6 +16,7 @@ mod reload;
 mod scope;
 mod served;
 mod state;
+mod told;
 mod treatment;
 mod turns;
 mod veto;

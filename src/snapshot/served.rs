@@ -1,8 +1,8 @@
 //! One brand of a snapshot.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::told::Tellings;
 use super::veto::Veto;
 use crate::inject::Prepared;
 use crate::knowledge::{Disclosure, Filter, Item};
@@ -15,11 +15,9 @@ pub struct ServedBrand {
     /// The canonical spelling.
     pub name: String,
     pub(super) index: Arc<Index>,
-    pub(super) prepared: HashMap<String, Prepared>,
+    pub(super) told: Arc<Tellings>,
     /// Every spelling of the brand, the canonical one first.
     pub(super) names: Vec<String>,
-    /// Ids of the pinned items, sorted.
-    pub(super) pinned: Vec<String>,
     pub(super) never: NameMatcher,
     /// Topics that it is not told into.
     pub(super) veto: Veto,
@@ -32,7 +30,7 @@ pub struct ServedBrand {
 impl ServedBrand {
     /// Whether no item may be told now.
     pub fn is_empty(&self) -> bool {
-        self.prepared.is_empty()
+        self.len() == 0
     }
 
     /// What the gate was calibrated with.
@@ -47,12 +45,12 @@ impl ServedBrand {
 
     /// Tokens of an item as the serving recipe tells it; `None` where it may not be told now.
     pub fn tokens(&self, id: &str) -> Option<u32> {
-        self.prepared.get(id).map(|prepared| prepared.tokens)
+        self.prepared(id).map(|prepared| prepared.tokens)
     }
 
     /// Number of items that may be told now.
     pub fn len(&self) -> usize {
-        self.prepared.len()
+        self.told.len()
     }
 
     pub(super) fn vetoes(&self, query: &str) -> bool {
@@ -60,15 +58,13 @@ impl ServedBrand {
     }
 
     pub(super) fn prepared(&self, id: &str) -> Option<&Prepared> {
-        self.prepared.get(id)
+        self.told.get(id)
     }
 
     /// Every item that may be told now and that a filter admits, sorted by id.
     pub(super) fn items(&self, filter: &Filter) -> Vec<&Arc<Item>> {
-        let items = self.prepared.values().map(|prepared| &prepared.item);
-        let mut items: Vec<&Arc<Item>> = items.filter(|item| self.index.admits(filter, item)).collect();
-        items.sort_by(|a, b| a.id.cmp(&b.id));
-        items
+        let items = self.told.iter().map(|told| &told.prepared.item);
+        items.filter(|item| self.index.admits(filter, item)).collect()
     }
 
     /// Every spelling of the brand.
@@ -78,7 +74,7 @@ impl ServedBrand {
 
     /// The pinned items that a filter admits.
     pub(super) fn pinned(&self, filter: &Filter) -> impl Iterator<Item = &Prepared> {
-        let pinned = self.pinned.iter().filter_map(|id| self.prepared.get(id));
+        let pinned = self.told.iter().map(|told| &told.prepared).filter(|prepared| prepared.item.pinned);
         pinned.filter(|prepared| self.index.admits(filter, &prepared.item))
     }
 }

@@ -135,12 +135,14 @@ impl Kitchen {
     ) -> Result<Step, TurnError> {
         let opened = turn.opens.then(|| plan.open());
         let plan = opened.as_ref().unwrap_or(plan);
-        if let Some(reason) = turn.barred {
-            return Ok(Step::of(plan.skip(reason)));
-        }
         let brands = || scope.brands.iter().map(|&brand| &snapshot.brands[brand]);
-        if brands().any(|brand| brand.vetoes(&turn.query.text)) {
-            return Ok(Step::of(plan.skip(SkipReason::Vetoed)));
+        let text = &*turn.query.text;
+        let never = || brands().any(|brand| brand.vetoes(text)).then_some(SkipReason::Vetoed);
+        if let Some(reason) = turn.barred.or_else(never) {
+            // It gets nothing anyway; what it says may silence what follows all the same.
+            let touched = brands().find_map(|brand| brand.veto.by_words(text)).filter(|topic| topic.stays);
+            let silenced = touched.map(|topic| plan.silence(&topic.name));
+            return Ok(Step::of(silenced.as_ref().unwrap_or(plan).skip(reason)));
         }
         let silent = |topic: &str, plan: &Plan| Step {
             topic: Some(topic.to_owned()),
@@ -153,7 +155,8 @@ impl Kitchen {
         if let Some(topic) = plan.silenced_by() {
             return Ok(silent(topic, plan));
         }
-        if let Some(topic) = brands().find_map(|brand| brand.veto.by_words(&turn.query)) {
+        let known = &self.search.model_languages;
+        if let Some(topic) = brands().find_map(|brand| brand.veto.by_words_alone(text, known)) {
             return Ok(vetoed(topic));
         }
         let started = Instant::now();
@@ -166,8 +169,7 @@ impl Kitchen {
         };
         let embedding = started.elapsed();
         let like = |vectors: &Vectors| {
-            let known = &self.search.model_languages;
-            brands().find_map(|brand| brand.veto.by_meaning(&turn.query, vectors.own(), known))
+            brands().find_map(|brand| brand.veto.by_meaning(text, vectors.own(), known))
         };
         if let Some(topic) = vectors.as_ref().and_then(like) {
             return Ok(vetoed(topic));

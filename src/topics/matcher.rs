@@ -38,8 +38,8 @@ impl Topics {
         &self.topics
     }
 
-    /// The first topic, in their order, that a text touches; `of` says which are looked for.
-    pub fn touched(&self, text: &str, of: impl Fn(&Topic) -> bool) -> Option<usize> {
+    /// The first topic, in their order, that a text touches; `of` says, by position, which are looked for.
+    pub fn touched(&self, text: &str, of: impl Fn(usize) -> bool) -> Option<usize> {
         let phrases = self.phrases.as_ref()?;
         let text = normalised(text);
         let mut seen = vec![false; phrases.patterns_len()];
@@ -52,7 +52,7 @@ impl Topics {
         };
         self.rules
             .iter()
-            .find(|(topic, rule)| of(&self.topics[*topic]) && holds(rule))
+            .find(|(topic, rule)| of(*topic) && holds(rule))
             .map(|(topic, _)| *topic)
     }
 }

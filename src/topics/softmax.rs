@@ -9,9 +9,9 @@ pub const MOST_CLASSES: usize = 16;
 /// Times that every example is looked at.
 const EPOCHS: usize = 16;
 /// Length of the first step; the others are ever shorter.
-const STEP: f32 = 4.0;
+const STEP: f32 = 3.0;
 /// Weight of the squared weights beside the mean loss of an example.
-const DECAY: f32 = 1.2e-4;
+const DECAY: f32 = 2e-5;
 /// The share of all examples that lies between one and the next to be looked at (the golden section), so that classes,
 /// which come one after the other, are mixed.
 const STRIDE: f32 = 0.618_034;

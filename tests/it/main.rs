@@ -54,6 +54,7 @@ mod statistics;
 mod streams;
 mod suites;
 mod support;
+mod taken_over;
 mod tidy;
 mod tls;
 mod tokenizers;
