@@ -244,10 +244,10 @@ impl Bound {
         });
         let tunnels = Tunnels::new(Arc::clone(&core.metrics));
         let files = tokio::spawn(watch_files(Arc::clone(&core.reloader), settings.watch));
-        let following = tls.clone();
+        let (following, metrics) = (tls.clone(), Arc::clone(&core.metrics));
         let certificate = tokio::spawn(async move {
             if let Some(tls) = following {
-                tls.follow().await;
+                tls.follow(metrics).await;
             }
         });
         let service = stack(

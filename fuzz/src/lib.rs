@@ -15,5 +15,7 @@ pub mod knowledge;
 pub mod leaks;
 #[path = "../../src/mentions/mod.rs"]
 pub mod mentions;
+#[path = "../../src/parallel/mod.rs"]
+pub mod parallel;
 
 pub mod measure;

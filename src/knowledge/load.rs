@@ -175,7 +175,9 @@ struct Double {
 fn merged<'a>(files: impl Iterator<Item = Option<&'a Parsed>>) -> (Vec<Arc<Item>>, Vec<Double>) {
     let mut all: Vec<(usize, &Found)> = files
         .enumerate()
-        .flat_map(|(file, parsed)| parsed.into_iter().flat_map(move |parsed| parsed.found.iter().map(move |found| (file, found))))
+        .flat_map(|(file, parsed)| {
+            parsed.into_iter().flat_map(move |parsed| parsed.found.iter().map(move |found| (file, found)))
+        })
         .collect();
     // Stable: of equal ids the first in the order of the files comes first.
     all.sort_by(|(_, one), (_, other)| one.item.id.cmp(&other.item.id));

@@ -121,6 +121,8 @@ pub struct Gauges {
     pub texts_waiting: Gauge,
     /// When the served snapshot was built, in seconds since 1970.
     pub snapshot_time: Gauge<f64, AtomicU64>,
+    /// When the certificate for clients ends, in seconds since 1970; zero without one.
+    pub certificate_end: Gauge,
 }
 
 impl Metrics {
@@ -256,6 +258,11 @@ impl Metrics {
             "snapshot_timestamp",
             "When the served snapshot was built, in seconds since 1970",
             gauges.snapshot_time.clone(),
+        );
+        registry.register(
+            "tls_certificate_expiry_timestamp",
+            "When the certificate for clients or one that signs it ends, in seconds since 1970; 0 without TLS",
+            gauges.certificate_end.clone(),
         );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::admitted::Admitted;
 use super::kept::Kept;
+use super::nearest::{NOWHERE, Nearest, nearest};
 use super::vector::{Probe, Vector, cosines, distances, fetch, sketch_words};
 use crate::parallel;
 
@@ -20,9 +21,6 @@ pub(super) const MANY: usize = 250_000;
 
 /// Items whose vectors are brought near the processor before their cosines are computed: as many as stay there.
 const AT_ONCE: usize = 128;
-
-/// The distance of an item that is not looked for.
-const NOWHERE: u16 = u16::MAX;
 
 /// The items that are most like a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +148,8 @@ impl Dense {
         let (one, other) = shortlist.split_at(shortlist.len() / 2);
         let mut found = match self.items.len() {
             MANY.. => {
-                let (one, other) = parallel::both(|| self.likenesses(one, query), || self.likenesses(other, query));
+                let (one, other) =
+                    parallel::both(|| self.likenesses(one, query), || self.likenesses(other, query));
                 [one, other].concat()
             }
             _ => self.likenesses(&shortlist, query),
@@ -282,86 +281,13 @@ impl Dense {
     }
 }
 
-/// The least of some distances.
-struct Nearest {
-    /// Where they stand, in their order.
-    places: Vec<usize>,
-    /// What each of them is.
-    distances: Vec<u16>,
-    /// The greatest of them, where others are left out.
-    farthest: Option<u16>,
-}
-
-impl Nearest {
-    /// The `count` least of these and of others that stand behind them.
-    fn and(mut self, other: Nearest, count: usize) -> Nearest {
-        self.places.extend(other.places);
-        self.distances.extend(other.distances);
-        let both = nearest(&self.distances, count);
-        let places = both.places.into_iter().map(|place| self.places[place]).collect();
-        // What either has left out is no nearer than the farthest of its own.
-        Nearest { places, ..both }
-    }
-}
-
-/// The `count` least distances, of equal ones the first. What is [`NOWHERE`] is none of them.
-fn nearest(distances: &[u16], count: usize) -> Nearest {
-    let (farthest, nearer) = farthest(distances, count);
-    // Of those at the farthest distance, as many as there is room for.
-    let mut room = count - nearer;
-    let mut places = Vec::with_capacity(count.min(distances.len()));
-    let mut least = Vec::with_capacity(count.min(distances.len()));
-    for (block, distances) in distances.chunks(16).enumerate() {
-        // Hardly any block holds one that is near, and a block is compared at once.
-        if distances.iter().all(|distance| *distance > farthest) {
-            continue;
-        }
-        for (place, &distance) in distances.iter().enumerate().filter(|(_, at)| **at <= farthest) {
-            if distance < farthest || room > 0 {
-                room -= usize::from(distance == farthest);
-                places.push(16 * block + place);
-                least.push(distance);
-            }
-        }
-    }
-    Nearest { farthest: (farthest < NOWHERE - 1).then_some(farthest), places, distances: least }
-}
-
-/// The distance that is the `count`th from the least, and how many are less.
-fn farthest(distances: &[u16], count: usize) -> (u16, usize) {
-    let most = distances.iter().copied().filter(|distance| *distance != NOWHERE).max().unwrap_or(0);
-    // Several counts for each distance, since many items in a row are about as far.
-    let mut at_distance = vec![[0_u32; 4]; usize::from(most) + 1];
-    let mut count_in = |lane: usize, distance: u16| {
-        if let Some(at) = at_distance.get_mut(usize::from(distance)) {
-            at[lane] += 1;
-        }
-    };
-    let (fours, rest) = distances.as_chunks::<4>();
-    for four in fours {
-        for (lane, &distance) in four.iter().enumerate() {
-            count_in(lane, distance);
-        }
-    }
-    rest.iter().for_each(|&distance| count_in(0, distance));
-    let mut nearer = 0;
-    for (distance, lanes) in (0..).zip(&at_distance) {
-        let here = lanes.iter().sum::<u32>() as usize;
-        if nearer + here >= count {
-            return (distance, nearer);
-        }
-        nearer += here;
-    }
-    (NOWHERE - 1, nearer)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
 
-    use super::{Changes, Dense, NOWHERE, Nearest, SHORTLIST, nearest};
+    use super::{Changes, Dense, SHORTLIST};
     use crate::retrieval::admitted::Admitted;
     use crate::retrieval::vector::Vector;
 
@@ -431,21 +357,6 @@ mod tests {
         let dense = Dense::new(vec![Arc::from([vector(1, 1), vector(1, 2)]); 2 * SHORTLIST], None);
         assert_eq!((dense.near(&vector(1, 3), 3, None).items, dense.len()), (vec![0, 1, 2], 4 * SHORTLIST));
         assert!(Dense::default().near(&vector(1, 3), 3, None).items.is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn the_nearest_of_two_halves_are_the_nearest_of_all(
-            distances in prop::collection::vec(prop_oneof![0..9_u16, Just(NOWHERE)], 0..60),
-            middle in 0..60_usize,
-            count in 1..30_usize,
-        ) {
-            let middle = middle.min(distances.len());
-            let shown = |found: Nearest| (found.places, found.distances, found.farthest);
-            let (one, mut other) = (nearest(&distances[..middle], count), nearest(&distances[middle..], count));
-            other.places.iter_mut().for_each(|place| *place += middle);
-            prop_assert_eq!(shown(one.and(other, count)), shown(nearest(&distances, count)));
-        }
     }
 
     proptest! {

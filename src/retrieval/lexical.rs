@@ -10,6 +10,7 @@ use tantivy::{TantivyError, Term};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::admitted::Admitted;
+use super::dense::MANY;
 use super::kept::Kept;
 use super::query::{Query, Speaker};
 use super::shard::{Best, FIELDS, Shard, Statistics};
@@ -190,14 +191,23 @@ impl Lexical {
         count: usize,
         among: Option<&Admitted>,
     ) -> Result<Best, TantivyError> {
-        let mut best = Best::of(count);
-        if let Some(first) = self.runs.first() {
-            let any = first.shard.any_of(terms, self)?;
-            for run in &self.runs {
+        let Some(first) = self.runs.first() else { return Ok(Best::of(count)) };
+        let any = first.shard.any_of(terms, self)?;
+        let search = |runs: &[Run]| -> Result<Best, TantivyError> {
+            let mut best = Best::of(count);
+            for run in runs {
                 run.shard.search(&any, run.start, among, &mut best)?;
             }
+            Ok(best)
+        };
+        match self.items.len() {
+            MANY.. => {
+                let (one, other) = self.runs.split_at(self.runs.len() / 2);
+                let (one, other) = parallel::both(|| search(one), || search(other));
+                Ok(one?.and(other?))
+            }
+            _ => search(&self.runs),
         }
-        Ok(best)
     }
 
     /// What an item has in common with the turn's own text.

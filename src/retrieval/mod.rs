@@ -12,6 +12,7 @@ mod lexical;
 mod library;
 mod model;
 mod names;
+mod nearest;
 mod passages;
 mod pool;
 mod query;

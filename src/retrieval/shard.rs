@@ -99,6 +99,12 @@ impl Best {
         }
     }
 
+    /// The best of these and of others.
+    pub(super) fn and(mut self, other: Best) -> Best {
+        other.found.into_iter().for_each(|Reverse(Scored { score, place })| self.add(score, place));
+        self
+    }
+
     /// Their places, the best first; equal ones in the order of the items.
     pub(super) fn places(self) -> impl Iterator<Item = usize> {
         self.found.into_sorted_vec().into_iter().map(|Reverse(scored)| scored.place)
@@ -206,5 +212,30 @@ impl TokenStream for CodeStream<'_> {
 
     fn token_mut(&mut self) -> &mut Token {
         self.token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Best;
+
+    proptest! {
+        #[test]
+        fn the_best_of_two_halves_are_the_best_of_all(
+            scores in prop::collection::vec(0..5_u8, 0..40), middle in 0..40_usize, count in 1..12_usize,
+        ) {
+            let best = |from: usize, to: usize| {
+                let mut best = Best::of(count);
+                for (place, score) in scores.iter().enumerate().take(to).skip(from) {
+                    best.add(f32::from(*score), place);
+                }
+                best
+            };
+            let both: Vec<usize> = best(0, middle).and(best(middle, scores.len())).places().collect();
+            let all: Vec<usize> = best(0, scores.len()).places().collect();
+            prop_assert_eq!(both, all);
+        }
     }
 }

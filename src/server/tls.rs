@@ -17,9 +17,16 @@ use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::metrics::Metrics;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long before its end a certificate is warned of, and how often: whoever renews certificates by itself does so
+/// well before.
+const SOON: i64 = 14 * DAY;
+const DAY: i64 = 24 * 60 * 60;
 
 /// Where certificate and key are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,31 +100,62 @@ impl Tls {
         self.acceptor.accept(stream).await
     }
 
-    /// Reads the files again whenever they change, for ever.
-    pub async fn follow(self) {
+    /// Reads the files again whenever they change, and warns of a certificate that ends soon, for ever.
+    pub async fn follow(self, metrics: Arc<Metrics>) {
         let mut seen = stamps(&self.settings);
+        let mut warned = None;
         let mut tick = tokio::time::interval(LOOK_EVERY);
         loop {
             tick.tick().await;
             let now = stamps(&self.settings);
-            if now == seen {
-                continue;
+            if now != seen {
+                // Half a renewal (a new certificate beside the old key) does not fit together; the other half
+                // changes the stamps again.
+                seen = now;
+                self.renew();
+                warned = None;
             }
-            // Half a renewal (a new certificate beside the old key) does not fit together; the other half
-            // changes the stamps again.
-            seen = now;
-            match read(&self.settings, &Arc::new(default_provider())) {
-                Ok(certified) => {
-                    self.current.0.store(Arc::new(certified));
-                    tracing::info!("the TLS certificate was read again");
-                }
-                Err(error) => tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the TLS certificate has changed and cannot be used: the last good one serves on"
-                ),
+            let end = end(&self.current.0.load().cert);
+            metrics.gauges.certificate_end.set(end.unwrap_or_default());
+            let now = jiff::Timestamp::now().as_second();
+            if warned.is_none_or(|warned: i64| (now - warned).abs() >= DAY) {
+                warned = end.and_then(|end| warn(end, now));
             }
         }
     }
+
+    fn renew(&self) {
+        match read(&self.settings, &Arc::new(default_provider())) {
+            Ok(certified) => {
+                self.current.0.store(Arc::new(certified));
+                tracing::info!("the TLS certificate was read again");
+            }
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the TLS certificate has changed and cannot be used: the last good one serves on"
+            ),
+        }
+    }
+}
+
+/// When the first of a chain's certificates ends (RFC 5280, `notAfter`), in seconds since 1970; `None` where none says so
+/// in a way that is understood.
+fn end(chain: &[CertificateDer<'_>]) -> Option<i64> {
+    let end = |certificate: &CertificateDer<'_>| {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    };
+    chain.iter().filter_map(end).min()
+}
+
+/// Says that a certificate has ended or soon will; `Some(now)` if so.
+fn warn(end: i64, now: i64) -> Option<i64> {
+    match end - now {
+        SOON.. => return None,
+        left @ 1.. => tracing::warn!(days = left / DAY, "the TLS certificate ends soon: renew it"),
+        _ => tracing::error!("the TLS certificate has ended: clients refuse it until it is renewed"),
+    }
+    Some(now)
 }
 
 fn read(settings: &TlsSettings, provider: &CryptoProvider) -> Result<CertifiedKey, CertificateError> {
@@ -145,4 +183,18 @@ fn stamps(settings: &TlsSettings) -> [Option<(SystemTime, u64)>; 2] {
         let data = std::fs::metadata(file).ok()?;
         Some((data.modified().ok()?, data.len()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DAY, SOON, warn};
+
+    #[test]
+    fn a_certificate_is_warned_of_from_two_weeks_before_its_end() {
+        let end = 1_000 * DAY;
+        assert_eq!(warn(end, end - SOON), None);
+        for now in [end - SOON + 1, end - 1, end, end + 7 * DAY] {
+            assert_eq!(warn(end, now), Some(now));
+        }
+    }
 }

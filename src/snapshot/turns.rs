@@ -168,9 +168,8 @@ impl Kitchen {
             None => None,
         };
         let embedding = started.elapsed();
-        let like = |vectors: &Vectors| {
-            brands().find_map(|brand| brand.veto.by_meaning(text, vectors.own(), known))
-        };
+        let like =
+            |vectors: &Vectors| brands().find_map(|brand| brand.veto.by_meaning(text, vectors.own(), known));
         if let Some(topic) = vectors.as_ref().and_then(like) {
             return Ok(vetoed(topic));
         }

@@ -27,7 +27,7 @@ pub struct TopicSettings {
 impl Default for TopicSettings {
     fn default() -> TopicSettings {
         let never = built_in().iter().map(|topic| topic.name.clone()).collect();
-        TopicSettings { never, likeness: 0.55, margin: 1.2 }
+        TopicSettings { never, likeness: 0.55, margin: 2.0 }
     }
 }
 
@@ -81,8 +81,7 @@ impl Veto {
         let holding: Vec<usize> = (0..built_in().len()).filter(|topic| holds(&built_in()[*topic])).collect();
         let own: Vec<Topic> =
             brand.topics.iter().map(|(name, phrases)| Topic::of_phrases(name, phrases)).collect();
-        let all: Vec<Topic> =
-            holding.iter().map(|topic| &built_in()[*topic]).chain(&own).cloned().collect();
+        let all: Vec<Topic> = holding.iter().map(|topic| &built_in()[*topic]).chain(&own).cloned().collect();
         let mut phrases = Vec::new();
         if let Some(embedder) = embedder.filter(|_| settings.compare_meaning()) {
             for (number, topic) in own.iter().enumerate() {

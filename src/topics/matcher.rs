@@ -50,9 +50,6 @@ impl Topics {
             rule.wanted.iter().all(|ways| ways.iter().any(|&phrase| seen[phrase]))
                 && !rule.unwanted.iter().any(|&phrase| seen[phrase])
         };
-        self.rules
-            .iter()
-            .find(|(topic, rule)| of(*topic) && holds(rule))
-            .map(|(topic, _)| *topic)
+        self.rules.iter().find(|(topic, rule)| of(*topic) && holds(rule)).map(|(topic, _)| *topic)
     }
 }

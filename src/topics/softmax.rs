@@ -3,6 +3,8 @@
 
 use std::array;
 
+use pulp::{Arch, Simd, WithSimd};
+
 /// Classes that are told apart at most: as many as are computed side by side.
 pub const MOST_CLASSES: usize = 16;
 
@@ -36,19 +38,12 @@ impl Softmax {
         if classes > MOST_CLASSES || examples.iter().any(|(_, numbers)| numbers.len() != dimension) {
             return None;
         }
-        let mut learned = Softmax { classes, weights: vec![[0.0; MOST_CLASSES]; dimension + 1] };
-        let stride = stride(examples.len());
-        for epoch in 0..EPOCHS {
-            let step = STEP * (EPOCHS - epoch) as f32 / EPOCHS as f32;
-            for number in 0..examples.len() {
-                let (class, numbers) = &examples[(number * stride + epoch) % examples.len()];
-                learned.step(*class, numbers, step);
-            }
-        }
-        Some(learned)
+        let unlearned = Softmax { classes, weights: vec![[0.0; MOST_CLASSES]; dimension + 1] };
+        Some(Arch::new().dispatch(Learning { examples, unlearned }))
     }
 
     /// How likely each class is, as logarithms with a common summand. Zeros for a vector of another dimension.
+    #[inline(always)]
     pub fn scores(&self, numbers: &[f32]) -> Scores {
         let mut scores = [0.0; MOST_CLASSES];
         if numbers.len() + 1 == self.weights.len() {
@@ -62,6 +57,7 @@ impl Softmax {
     }
 
     /// Changes the weights so that the class of an example becomes likelier.
+    #[inline(always)]
     fn step(&mut self, class: usize, numbers: &[f32], step: f32) {
         let scores = self.scores(numbers);
         let scores = &scores[..self.classes];
@@ -77,6 +73,31 @@ impl Softmax {
                 *weight = *weight * kept + number * change;
             }
         }
+    }
+}
+
+/// All that there is to learn.
+struct Learning<'a> {
+    examples: &'a [(usize, Vec<f32>)],
+    unlearned: Softmax,
+}
+
+impl WithSimd for Learning<'_> {
+    type Output = Softmax;
+
+    // Inlined into a copy for each kind of processor. Each class is summed up by itself, in the same order everywhere.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Softmax {
+        let Learning { examples, unlearned: mut learned } = self;
+        let stride = stride(examples.len());
+        for epoch in 0..EPOCHS {
+            let step = STEP * (EPOCHS - epoch) as f32 / EPOCHS as f32;
+            for number in 0..examples.len() {
+                let (class, numbers) = &examples[(number * stride + epoch) % examples.len()];
+                learned.step(*class, numbers, step);
+            }
+        }
+        learned
     }
 }
 

@@ -337,7 +337,7 @@ fn invariant_5_retrieval_that_is_always_late_is_left_alone_for_a_while() {
         let mut decisions = Vec::new();
         for round in 0..10 {
             // The only worker has a long conversation to plan, and those behind it wait in vain.
-            let long = long_conversation(500).replace("thanks", &format!("thanks, {round}"));
+            let long = long_conversation(5_000).replace("thanks", &format!("thanks, {round}"));
             assert_eq!(exchange(proxy.address, &post(CHAT, &long)).await.status, 200);
             for number in 0..4 {
                 let body = BODY.replace("lightest", &format!("lightest of {round} and {number}"));

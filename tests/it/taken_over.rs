@@ -98,9 +98,17 @@ fn a_snapshot_after_edits_is_as_if_built_from_nothing_and_so_is_its_cache() {
     let mut ids = vec![edited.current().id.clone()];
     let edits = [
         ("knowledge/acme/umbrellas.md", "# Umbrellas\n\nAcme makes umbrellas.\n".to_owned()),
-        ("knowledge/acme/umbrellas.md", "# Shades\n\nNew.\n\n# Umbrellas\n\nAcme makes umbrellas.\n".to_owned()),
+        (
+            "knowledge/acme/umbrellas.md",
+            "# Shades\n\nNew.\n\n# Umbrellas\n\nAcme makes umbrellas.\n".to_owned(),
+        ),
         ("knowledge/acme/brand.toml", "name = \"Acme Works\"\n".to_owned()),
-        ("prompts/pairs.md", fs::read_to_string(site.path("prompts/pairs.md")).unwrap().replace("{{ item.text }}", "So: {{ item.text }}")),
+        (
+            "prompts/pairs.md",
+            fs::read_to_string(site.path("prompts/pairs.md"))
+                .unwrap()
+                .replace("{{ item.text }}", "So: {{ item.text }}"),
+        ),
         ("knowledge/acme/umbrellas.md", "# Shades\n\nOld.\n".to_owned()),
     ];
     for (number, (file, text)) in edits.iter().enumerate() {

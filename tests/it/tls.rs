@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::proxy::{Proxy, Site};
 use crate::support::upstream::Upstream;
-use crate::support::{PATIENCE, run};
+use crate::support::{PATIENCE, run, until};
 
 const BODY: &str =
     "{\"messages\":[{\"role\":\"user\",\"content\":\"Which anvil is the lightest to carry?\"}]}";
@@ -27,12 +27,16 @@ struct Certificate {
 }
 
 fn certificate() -> Certificate {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    Certificate {
-        chain: made.cert.pem(),
-        key: made.signing_key.serialize_pem(),
-        der: made.cert.der().clone(),
-    }
+    certificate_until(2100)
+}
+
+/// One that ends with the beginning of a year.
+fn certificate_until(year: i32) -> Certificate {
+    let mut params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(year, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = params.self_signed(&key).unwrap();
+    Certificate { chain: made.pem(), key: key.serialize_pem(), der: made.der().clone() }
 }
 
 fn install(site: &Site, certificate: &Certificate) {
@@ -107,6 +111,25 @@ fn clients_are_served_over_tls_and_a_renewed_certificate_is_taken_up() {
         assert!(ask(&proxy, &second, false).await.is_ok());
         install(&proxy.site, &first);
         until_served(&proxy, &first).await;
+    });
+}
+
+#[test]
+fn the_end_of_the_certificate_is_a_metric_and_follows_a_renewal() {
+    run(async {
+        let site = Site::new();
+        install(&site, &certificate_until(2090));
+        let upstream = Upstream::answering("{}").await;
+        let proxy = serve(site, &upstream).await;
+        let end = || proxy.metric("foreword_tls_certificate_expiry_timestamp");
+        let first_of = |year: u16| format!("{year}-01-01T00:00:00Z").parse::<jiff::Timestamp>().unwrap();
+        let seconds = |year| first_of(year).as_second() as f64;
+        until("the end is known", || end() == seconds(2090)).await;
+        // Of a chain the first that ends counts.
+        let renewed = certificate_until(2095);
+        proxy.site.write("chain.pem", &format!("{}{}", renewed.chain, certificate_until(2080).chain));
+        proxy.site.write("key.pem", &renewed.key);
+        until("the renewed one's end is known", || end() == seconds(2080)).await;
     });
 }
 
