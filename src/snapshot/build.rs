@@ -51,6 +51,9 @@ pub struct SnapshotSettings {
     pub lexical_first: usize,
 }
 
+/// A brand's index and its items as they are told.
+type Newest = (Arc<Index>, Arc<Tellings>);
+
 /// Builds snapshots.
 pub struct Builder {
     pub(super) settings: SnapshotSettings,
@@ -58,8 +61,8 @@ pub struct Builder {
     search: SearchSettings,
     /// The files as they were last read.
     reader: Mutex<Reader>,
-    /// The newest index of each brand, and its items as they are told: what has not changed since is not made again.
-    newest: Mutex<HashMap<String, (Arc<Index>, Arc<Tellings>)>>,
+    /// The newest of each brand: what has not changed since is not made again.
+    newest: Mutex<HashMap<String, Newest>>,
     /// What topics mean, once it was learned.
     meaning: Mutex<Option<Arc<Meaning>>>,
     /// Texts of items in which no lint found anything.
@@ -190,7 +193,7 @@ impl Builder {
         let earlier = self.newest.lock().get(&brand.id).cloned();
         let (earlier_index, earlier_told) = earlier.unzip();
         let (index, report) =
-            self.index(brand, (now, shared), earlier_index, store, progress).map_err(|error| {
+            self.index(brand, (now, shared), earlier_index.as_ref(), store, progress).map_err(|error| {
                 Problem::error(folder(), format!("the brand cannot be indexed: {}", chain(&error)))
                     .hint("check the embedding model named by retrieval.model")
             })?;
@@ -226,20 +229,19 @@ impl Builder {
         &self,
         brand: &Brand,
         (now, shared): (Timestamp, usize),
-        earlier: Option<Arc<Index>>,
+        earlier: Option<&Arc<Index>>,
         store: &mut VectorStore,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Arc<Index>, BuildReport), IndexError> {
         let waiting = match &self.embedder {
-            Some(_) if earlier.as_ref().is_none_or(|earlier| !earlier.has_vectors()) => {
+            Some(_) if earlier.is_none_or(|earlier| !earlier.has_vectors()) => {
                 Some(texts_without_vector(brand, now, store).len() + shared)
             }
             _ => None,
         };
         let waiting = waiting.filter(|waiting| *waiting > self.settings.lexical_first);
         let embedder = self.embedder.as_deref().filter(|_| waiting.is_none());
-        let (index, embedded) =
-            Index::rebuild(brand, now, store, embedder, &self.search, earlier.as_ref(), progress)?;
+        let (index, embedded) = Index::rebuild(brand, now, store, embedder, &self.search, earlier, progress)?;
         let waiting = waiting.unwrap_or(0);
         Ok((index, BuildReport { embedded, waiting, ..BuildReport::default() }))
     }
