@@ -33,7 +33,6 @@ pub fn load(root: &Path, limits: &Limits, now: Timestamp) -> Loaded {
 
 /// Reads a knowledge folder again and again. A file that says what it said the last time is not parsed anew, and its
 /// items are the same ones.
-#[derive(Default)]
 pub struct Reader {
     limits: Limits,
     /// The files of the last time.

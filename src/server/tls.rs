@@ -152,8 +152,13 @@ fn end(chain: &[CertificateDer<'_>]) -> Option<i64> {
 fn warn(end: i64, now: i64) -> Option<i64> {
     match end - now {
         SOON.. => return None,
-        left @ 1.. => tracing::warn!(days = left / DAY, "the TLS certificate ends soon: renew it"),
-        _ => tracing::error!("the TLS certificate has ended: clients refuse it until it is renewed"),
+        left @ 1.. => tracing::warn!(
+            days = left / DAY,
+            "the TLS certificate, or one that signs it, ends soon: renew it"
+        ),
+        _ => tracing::error!(
+            "the TLS certificate, or one that signs it, has ended: clients refuse it until it is renewed"
+        ),
     }
     Some(now)
 }
