@@ -192,6 +192,10 @@ fn a_turn_about_a_topic_gets_nothing_and_what_stays_holds_for_the_turns_after() 
     let (decision, topics, _) = explained(&site, &["I want to kill myself", "I am sorry.", ANVIL]);
     assert_eq!(decision, Decision::Skipped(SkipReason::SensitiveTopic));
     assert_eq!(topics, [Some("self-harm".to_owned()), Some("self-harm".to_owned())]);
+    // Also where the turn would have got nothing anyway, for a word that the brand wants no part in.
+    let (decision, topics, _) = explained(&site, &["I want to die after my coyote injury", "Oh no.", ANVIL]);
+    assert_eq!(decision, Decision::Skipped(SkipReason::SensitiveTopic));
+    assert_eq!(topics, [None, Some("self-harm".to_owned())]);
     // An election is over when the next question is about anvils.
     let (decision, topics, _) = explained(&site, &["Who should I vote for?", "I cannot say.", ANVIL]);
     assert!(matches!(decision, Decision::Injected { .. }));
