@@ -377,7 +377,8 @@ impl Builder {
                         &brand.languages,
                         &brand.never,
                         &brand.topics,
-                        &brand.topics_allowed
+                        &brand.topics_allowed,
+                        &brand.disclosure
                     )
                 )
                 .as_bytes(),

@@ -56,8 +56,8 @@ impl Meaning {
         TEXTS.iter().map(|(_, text)| *text).filter(|text| !store.keep(text)).collect()
     }
 
-    /// The built-in topic that a turn is nearest to, where it is nearer than what is harmless by at least `margin`. `words`
-    /// is the topic that it touches by its words.
+    /// The built-in topic that a turn is nearest to, where it is nearer than what is harmless by at least `margin`; the one
+    /// that it touches by its `words`, where that is as near as this.
     pub(super) fn touched(&self, own: &Vector, words: Option<usize>, margin: f32) -> Option<usize> {
         let scores = self.classes.scores(&own.numbers().collect::<Vec<_>>());
         let beside_harmless = |topic: usize| {
@@ -73,12 +73,13 @@ impl Meaning {
         let nearness = |topic: &usize| {
             beside_harmless(*topic) + COSINE_WEIGHT * (nearest(own, &self.topics[*topic]) - harmless)
         };
-        hopeful
+        let near: Vec<(f32, usize)> = hopeful
             .iter()
             .map(|topic| (nearness(topic), *topic))
-            .max_by(|one, other| one.0.total_cmp(&other.0))
             .filter(|(nearness, _)| *nearness >= margin)
-            .map(|(_, topic)| topic)
+            .collect();
+        let nearest = near.iter().max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, topic)| *topic);
+        words.filter(|words| near.iter().any(|(_, topic)| topic == words)).or(nearest)
     }
 }
 

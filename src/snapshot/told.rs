@@ -82,6 +82,7 @@ impl Tellings {
 }
 
 fn hash(item: &Item) -> blake3::Hash {
-    let all = (&item.id, &item.body, &item.tags, &item.audience, &item.source, item.pinned);
+    let Item { id, body, tags, audience, source, language, pinned, .. } = item;
+    let all = (id, body, tags, audience, source, language, pinned);
     blake3::hash(format!("{all:?}").as_bytes())
 }

@@ -156,21 +156,27 @@ impl Kitchen {
             return Ok(silent(topic, plan));
         }
         let known = &self.search.model_languages;
-        if let Some(topic) = brands().find_map(|brand| brand.veto.by_words_alone(text, known)) {
+        // Where a model can tell, another topic that stays may be touched beside it.
+        let by_words = brands().find_map(|brand| brand.veto.by_words_alone(text, known));
+        if let Some(topic) = by_words.filter(|topic| topic.stays || self.embedder.is_none()) {
             return Ok(vetoed(topic));
         }
         let started = Instant::now();
         let vectors = match &self.embedder {
             Some(embedder) => {
                 let ids: Vec<&str> = brands().map(|brand| &*brand.id).collect();
-                Some(embedder.vectors(&turn.query, &ids.join(","))?)
+                match (embedder.vectors(&turn.query, &ids.join(",")), by_words) {
+                    (Err(_), Some(topic)) => return Ok(vetoed(topic)),
+                    (vectors, _) => Some(vectors?),
+                }
             }
             None => None,
         };
         let embedding = started.elapsed();
         let like =
             |vectors: &Vectors| brands().find_map(|brand| brand.veto.by_meaning(text, vectors.own(), known));
-        if let Some(topic) = vectors.as_ref().and_then(like) {
+        let by_meaning = vectors.as_ref().and_then(like);
+        if let Some(topic) = by_meaning.filter(|topic| topic.stays).or(by_words).or(by_meaning) {
             return Ok(vetoed(topic));
         }
         let recipe = &telling.recipe;

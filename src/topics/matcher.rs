@@ -28,6 +28,8 @@ impl Topics {
                     .map(|rule| (number, rule)),
             );
         }
+        // Of several the one that matters for the turns to come too.
+        rules.sort_by_key(|(topic, _)| !topics[*topic].stays);
         // Phrases are short and bounded in number: the automaton cannot be too large.
         let phrases = AhoCorasick::new(&phrases.texts).ok().filter(|_| !rules.is_empty());
         Topics { topics, rules, phrases }
@@ -38,7 +40,7 @@ impl Topics {
         &self.topics
     }
 
-    /// The first topic, in their order, that a text touches; `of` says, by position, which are looked for.
+    /// The first topic that a text touches, in their order, those that stay before the others; `of` says, by position, which are looked for.
     pub fn touched(&self, text: &str, of: impl Fn(usize) -> bool) -> Option<usize> {
         let phrases = self.phrases.as_ref()?;
         let text = normalised(text);

@@ -76,7 +76,7 @@ fn ways(phrase: &str) -> Vec<String> {
         // `(own )life`: what ends in a space may be left out.
         let mut choices: Vec<String> = match inside.split_once('-') {
             Some((from, to)) if close == '}' => match (from.parse::<u32>(), to.parse::<u32>()) {
-                (Ok(from), Ok(to)) => (from..=to).map(|number| number.to_string()).collect(),
+                (Ok(from), Ok(to)) => (from..=to).take(MOST_WAYS).map(|number| number.to_string()).collect(),
                 _ => Vec::new(),
             },
             _ => inside.split('|').map(str::to_owned).collect(),

@@ -110,6 +110,8 @@ fn a_snapshot_after_edits_is_as_if_built_from_nothing_and_so_is_its_cache() {
                 .replace("{{ item.text }}", "So: {{ item.text }}"),
         ),
         ("knowledge/acme/umbrellas.md", "# Shades\n\nOld.\n".to_owned()),
+        ("knowledge/acme/umbrellas.md", "---\nlanguage: de\n---\n# Shades\n\nOld.\n".to_owned()),
+        ("knowledge/acme/brand.toml", "name = \"Acme Works\"\ndisclosure = \"Advertising.\"\n".to_owned()),
     ];
     for (number, (file, text)) in edits.iter().enumerate() {
         site.write(file, text);

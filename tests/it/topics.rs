@@ -139,7 +139,7 @@ fn what_is_a_brands_business_is_allowed_by_meaning_too_and_margins_are_configure
     let model = model_folder();
     let question =
         "They caught me without a ticket and now the inspector says that I will stand before a judge";
-    let topic = |allowed: &str, config: &[(&'static str, &str)]| {
+    let asked = |question: &str, allowed: &str, config: &[(&'static str, &str)]| {
         site.write("knowledge/acme/brand.toml", &format!("name = \"Acme Anvils\"\n{allowed}"));
         let cache = site.path("cache").to_string_lossy().into_owned();
         let config: Vec<(&'static str, &str)> =
@@ -158,6 +158,14 @@ fn what_is_a_brands_business_is_allowed_by_meaning_too_and_margins_are_configure
         );
         explained.unwrap().turns.remove(0).topic
     };
+    let topic = |allowed: &str, config: &[(&'static str, &str)]| asked(question, allowed, config);
+    // What stays is seen beside a topic of the brand's own, and beside one that is the brand's business.
+    let own = "[topics]\nbilling = [\"refund\"]\n";
+    assert_eq!(asked("I want to kill myself. I want a refund.", own, &[]).as_deref(), Some("self-harm"));
+    assert_eq!(asked("I want a refund.", own, &[]).as_deref(), Some("billing"));
+    let business = "topics_allowed = [\"grief\"]\n";
+    let both = "My mother died last night and I want to kill myself";
+    assert_eq!(asked(both, business, &[]).as_deref(), Some("self-harm"));
     assert_eq!(topic("", &[]).as_deref(), Some("legal-trouble"));
     assert_eq!(topic("topics_allowed = [\"legal-trouble\"]\n", &[]), None);
     assert_eq!(topic("", &[("topics.margin", "40")]), None);
