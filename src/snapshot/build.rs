@@ -160,6 +160,7 @@ impl Builder {
         if problems.iter().any(Problem::is_error) {
             return Err(problems);
         }
+        self.newest.lock().retain(|id, _| knowledge.brands.iter().any(|brand| brand.id == *id));
         report.took = started.elapsed();
         let id = self.id(&knowledge.brands, &brands, &recipe);
         let next_boundary = next_boundary(&knowledge.brands, now);

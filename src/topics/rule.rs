@@ -100,6 +100,7 @@ fn with_endings(phrase: &str) -> Vec<String> {
     with_endings(after)
         .iter()
         .flat_map(|after| ENDINGS.iter().map(move |ending| format!("{before}{ending} {after}")))
+        .take(MOST_WAYS)
         .collect()
 }
 
@@ -135,7 +136,7 @@ pub(super) fn normalised(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Phrases, Rule, normalised, ways};
+    use super::{MOST_WAYS, Phrases, Rule, normalised, ways, with_endings};
 
     #[test]
     fn rules_are_read() {
@@ -145,6 +146,8 @@ mod tests {
         assert_eq!((rule.wanted, rule.unwanted), (vec![vec![0, 1], vec![2]], vec![3]));
         assert_eq!(ways("my (own )life"), ["my own life", "my life"]);
         assert_eq!(ways("{6-8} x"), ["6 x", "7 x", "8 x"]);
+        assert_eq!(ways("{1-4000000000} x").len(), MOST_WAYS);
+        assert_eq!(with_endings("a* b* c* d* e* f* g").len(), MOST_WAYS);
         assert_eq!(Rule::read(" * ", &mut phrases), None);
     }
 
