@@ -40,7 +40,8 @@ impl Topics {
         &self.topics
     }
 
-    /// The first topic that a text touches, in their order, those that stay before the others; `of` says, by position, which are looked for.
+    /// The first topic that a text touches, in their order, those that stay before the others; `of` says, by position,
+    /// which are looked for.
     pub fn touched(&self, text: &str, of: impl Fn(usize) -> bool) -> Option<usize> {
         let phrases = self.phrases.as_ref()?;
         let text = normalised(text);
